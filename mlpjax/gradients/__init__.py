@@ -1,0 +1,17 @@
+"""Every way to compute the gradient of the loss, under one signature: `GradFn`.
+
+>>> from mlpjax import gradients
+>>> sorted(gradients.METHODS)
+['autodiff', 'backprop', 'finite_difference', 'forward_mode', 'path_sum']
+"""
+
+from mlpjax.gradients.autodiff import autodiff as autodiff
+from mlpjax.gradients.backprop import backprop as backprop
+from mlpjax.gradients.backprop import deltas as deltas
+from mlpjax.gradients.backprop import layer_gradients as layer_gradients
+from mlpjax.gradients.differences import finite_difference as finite_difference
+from mlpjax.gradients.forward_mode import forward_mode as forward_mode
+from mlpjax.gradients.method import METHODS as METHODS
+from mlpjax.gradients.paths import path_count as path_count
+from mlpjax.gradients.paths import path_multiplications as path_multiplications
+from mlpjax.gradients.paths import path_sum as path_sum

@@ -1,0 +1,202 @@
+"""Training: one step, and one epoch as one compiled scan.
+
+Every step is `params <- params + update(gradient)` with any Optax optimiser. The batch size says which descent it is:
+1 is stochastic gradient descent, all the examples are gradient descent, and a few are mini-batches.
+"""
+
+import functools
+import operator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from mlpjax import checks
+from mlpjax.gradients.backprop import backprop
+from mlpjax.network import MLP
+from mlpjax.types import Data, GradFn, Params, Penalty, PRNGKey, Scalar
+
+
+class State(NamedTuple):
+    """What training carries from step to step: the parameters, the optimiser's memory, the key of the epochs to come."""
+
+    params: Params
+    opt_state: optax.OptState
+    key: PRNGKey
+
+
+class Info(NamedTuple):
+    """What a step or an epoch has to say: the mean loss, and the norm of each layer's gradient at its last mini-batch."""
+
+    loss: Scalar
+    gradient_norms: Float[Array, " layers"]
+
+
+def start(params: Params, optimizer: optax.GradientTransformation, key: PRNGKey) -> State:
+    """The state before the first step."""
+    return State(params, optimizer.init(params), key)
+
+
+def _update(
+    mlp: MLP, optimizer: optax.GradientTransformation, gradient: GradFn, state: State, x, y, weights, penalty
+) -> tuple[State, Scalar, Params]:
+    loss, grads = gradient(mlp, state.params, x, y, weights=weights, penalty=penalty)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    return State(optax.apply_updates(state.params, updates), opt_state, state.key), loss, grads
+
+
+def _layer_norms(grads: Params) -> Float[Array, " layers"]:
+    return jnp.stack([optax.tree.norm(layer) for layer in grads])
+
+
+@functools.partial(jax.jit, static_argnames=("mlp", "optimizer", "gradient"))
+def step(
+    mlp: MLP,
+    optimizer: optax.GradientTransformation,
+    state: State,
+    x: Data,
+    y: Data,
+    *,
+    weights: Data | None = None,
+    penalty: Penalty | None = None,
+    gradient: GradFn = backprop,
+) -> tuple[State, Info]:
+    """One step of the optimiser on one mini-batch (STEP).
+
+    With `optax.sgd(eta)` it is the lecture's `w_new = w_old - eta dL/dw`.
+
+    Args:
+        mlp: the network.
+        optimizer: any Optax transformation; keep one object, a fresh one compiles again.
+        state: from `training.start` or from the step before.
+        x, y, weights, penalty: as in `loss`.
+        gradient: a gradient method: `backprop` or any of `gradients.METHODS`.
+
+    Returns:
+        The state after the step, and the loss and gradient norms before it.
+
+    Raises:
+        ValueError, TypeError: as `backprop`.
+
+    >>> from mlpjax import Layer, State
+    >>> mlp, sgd = MLP((1, 1)), optax.sgd(0.25)
+    >>> state = start((Layer(jnp.array([[2.0]]), jnp.zeros(1)),), sgd, jax.random.key(0))
+    >>> state, info = step(mlp, sgd, state, jnp.ones((1, 1)), jnp.zeros((1, 1)))
+    >>> state.params[0].W.item(), info.loss.item()
+    (1.0, 4.0)
+    """
+    state, loss, grads = _update(mlp, optimizer, gradient, state, x, y, weights, penalty)
+    return state, Info(loss, _layer_norms(grads))
+
+
+def mini_batches(
+    key: PRNGKey, n: int, batch_size: int
+) -> tuple[Int[Array, "steps batch_size"], Float[Array, "steps batch_size"] | None]:
+    """A random order of n examples, cut into batches of one size (BATCHES).
+
+    One sort of 32 random bits an example: the few ties of a large n keep their order.
+
+    Args:
+        key: the randomness.
+        n: the number of examples.
+        batch_size: how many each batch holds, from 1 to n.
+
+    Returns:
+        The indices of each batch, and a weight for each: where n is not a multiple of the batch size the first batch is
+        filled up with examples of weight 0, so that every example counts once. `None` where nothing had to be filled.
+
+    >>> order, weights = mini_batches(jax.random.key(0), n=5, batch_size=2)
+    >>> order.shape, weights.tolist()
+    ((3, 2), [[0.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
+    """
+    steps = -(-n // batch_size)
+    filling = steps * batch_size - n
+    order = jnp.arange(n) if steps == 1 else jnp.argsort(jax.random.bits(key, (n,), jnp.uint32))
+    order = jnp.pad(order, (filling, 0)).reshape(steps, batch_size)
+    if not filling:
+        return order, None
+    return order, (jnp.arange(steps * batch_size) >= filling).astype(float).reshape(steps, batch_size)
+
+
+def epoch_plan(key: PRNGKey, n: int, batch_size: int, weights: Data | None):
+    """What the key of a state holds for an epoch.
+
+    Returns:
+        The key for the epoch after it, and this one's mini-batches: indices, and weights or None where all are equal.
+    """
+    key, this = jax.random.split(key)
+    order, counted = mini_batches(this, n, batch_size)
+    if weights is not None:
+        counted = weights[order] if counted is None else weights[order] * counted
+    return key, order, counted
+
+
+@functools.partial(jax.jit, static_argnames=("mlp", "optimizer", "batch_size", "gradient"))
+def epoch(
+    mlp: MLP,
+    optimizer: optax.GradientTransformation,
+    state: State,
+    x: Data,
+    y: Data,
+    *,
+    batch_size: int,
+    weights: Data | None = None,
+    penalty: Penalty | None = None,
+    gradient: GradFn = backprop,
+) -> tuple[State, Info]:
+    """One pass over all the examples in random order, every one once, as one compiled scan (EPOCH).
+
+    Args:
+        mlp, optimizer, weights, penalty, gradient: as in `step`.
+        state: its key gives the order; the key after it is for the next epoch.
+        x, y: all the examples, which stay where they are: a step gathers the rows that it needs.
+        batch_size: from 1 to the number of examples.
+
+    Returns:
+        The state after the epoch, and its mean loss and last gradient norms.
+
+    Raises:
+        ValueError: the batch size is out of range, or a shape does not fit.
+
+    >>> from mlpjax import init
+    >>> mlp, sgd = MLP((1, 1)), optax.sgd(0.1)
+    >>> state = start(init(mlp, jax.random.key(0)), sgd, jax.random.key(1))
+    >>> x = jnp.linspace(-1, 1, 10)[:, None]
+    >>> for _ in range(20):
+    ...     state, info = epoch(mlp, sgd, state, x, 3 * x, batch_size=4)
+    >>> round(state.params[0].W.item(), 1)
+    3.0
+
+    Lecture, section 10: the examples are chosen at random in each epoch.
+    """
+    n = _examples(mlp, x, y, weights)
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    weights = None if weights is None else jnp.asarray(weights)
+    key, order, counted = epoch_plan(state.key, n, check_batch_size(batch_size, n), weights)
+
+    def one(carry, batch):
+        state, _ = carry
+        rows, weights = batch
+        state, loss, grads = _update(mlp, optimizer, gradient, state, x[rows], y[rows], weights, penalty)
+        return (state, grads), loss
+
+    nothing = jax.tree.map(jnp.zeros_like, state.params)
+    (state, last), losses = jax.lax.scan(one, (state._replace(key=key), nothing), (order, counted))
+    share = None if counted is None else jnp.sum(counted, axis=1)
+    return state, Info(jnp.average(losses, weights=share), _layer_norms(last))
+
+
+def _examples(mlp: MLP, x: Data, y: Data, weights: Data | None) -> int:
+    checks.check_inputs(mlp, x)
+    checks.check_targets(mlp, x, y)
+    checks.check_weights(x, weights)
+    return x.shape[0]
+
+
+def check_batch_size(batch_size: int, n: int) -> int:
+    """A batch size from 1 to n, or a ValueError that says so."""
+    if not 1 <= operator.index(batch_size) <= n:
+        raise ValueError(f"batch_size must be from 1 to {n}, the number of examples; got {batch_size}")
+    return batch_size

@@ -1,0 +1,73 @@
+"""The nouns that flow through every function: layers, parameters, traces, penalties.
+
+All of them are NamedTuples of arrays, hence pytrees: `jax.tree`, `optax` and `jax.vmap` work on them unchanged.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeAlias
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Key, Shaped
+
+Data: TypeAlias = Array | np.ndarray
+"""What a public function takes for examples, targets and weights: a JAX or a NumPy array of any shape, checked by hand."""
+
+Scalar: TypeAlias = Float[Array, ""]
+PRNGKey: TypeAlias = Key[Array, ""] | Shaped[Array, "2"]
+
+
+class Layer(NamedTuple):
+    """One layer of neurons: `z = a @ W + b`.
+
+    Column j of `W` holds the weights of neuron j: `W[i, j]` runs from input i to neuron j, the notes' w_ij.
+    """
+
+    W: Float[Array, "fan_in fan_out"]
+    b: Float[Array, " fan_out"]
+
+
+Params: TypeAlias = tuple[Layer, ...]
+"""The parameters of a network, input to output. A gradient has the same type."""
+
+
+class Trace(NamedTuple):
+    """What the forward pass remembers for the backward pass.
+
+    `a[0] = x`, `z[l] = a[l] @ W[l] + b[l]` and `a[l + 1] = f(z[l])`; rows are examples. The network ends linear, so
+    `z` and `a` have one entry a layer and the last one, `z[-1]`, holds the logits.
+    """
+
+    a: tuple[Float[Array, "n _"], ...]
+    z: tuple[Float[Array, "n _"], ...]
+
+
+class Penalty(NamedTuple):
+    """How strongly large weights are penalised: `l1 * sum(|W|) + l2 * sum(W**2)` over all layers, biases left free.
+
+    Both are traced scalars: a grid of them is one `jax.vmap` and one compilation.
+    """
+
+    l1: float | Scalar = 0.0
+    l2: float | Scalar = 0.0
+
+
+Elementwise: TypeAlias = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
+Slope: TypeAlias = Callable[[Float[Array, "*shape"], Float[Array, "*shape"]], Float[Array, "*shape"]]
+
+
+class GradFn(Protocol):
+    """The signature shared by every way to compute the loss and its gradient."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        mlp,
+        params: Params,
+        x: Data,
+        y: Data,
+        *,
+        weights: Data | None = None,
+        penalty: Penalty | None = None,
+    ) -> tuple[jax.Array, Params]: ...
