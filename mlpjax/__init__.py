@@ -6,6 +6,7 @@ from mlpjax import activations as activations
 from mlpjax import gradients as gradients
 from mlpjax import initializers as initializers
 from mlpjax import losses as losses
+from mlpjax import optimizers as optimizers
 from mlpjax import penalties as penalties
 from mlpjax.activations import Activation as Activation
 from mlpjax.fitting import History as History
@@ -20,6 +21,8 @@ from mlpjax.network import forward as forward
 from mlpjax.network import init as init
 from mlpjax.network import loss as loss
 from mlpjax.network import predict as predict
+from mlpjax.storage import load as load
+from mlpjax.storage import save as save
 from mlpjax.training import Info as Info
 from mlpjax.training import State as State
 from mlpjax.training import epoch as epoch

@@ -116,8 +116,7 @@ def fit(
     checks.check_data(mlp, x, y, weights)
     checks.check_penalty(penalty)
     check_differentiable(mlp)
-    if operator.index(epochs) < 1:
-        raise ValueError(f"epochs must be 1 or more, got {epochs}")
+    check_epochs(epochs)
     dtype, n = params[0].W.dtype, len(x)
     run = _Run(
         mlp,
@@ -130,6 +129,12 @@ def fit(
         penalty,
     )
     return _loop(run, start(params, optimizer, key), epochs, tol, callback)
+
+
+def check_epochs(epochs: int) -> None:
+    """At least one epoch, or a ValueError that says so."""
+    if operator.index(epochs) < 1:
+        raise ValueError(f"epochs must be 1 or more, got {epochs}")
 
 
 @functools.partial(jax.jit, static_argnames=("mlp", "optimizer", "batch_size", "gradient"))

@@ -4,7 +4,7 @@ All of them are NamedTuples of arrays, hence pytrees: `jax.tree`, `optax` and `j
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import numpy as np
@@ -56,6 +56,7 @@ Elementwise: TypeAlias = Callable[[Float[Array, "*shape"]], Float[Array, "*shape
 Slope: TypeAlias = Callable[[Float[Array, "*shape"], Float[Array, "*shape"]], Float[Array, "*shape"]]
 
 
+@runtime_checkable
 class GradFn(Protocol):
     """The signature shared by every way to compute the loss and its gradient."""
 

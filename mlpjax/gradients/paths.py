@@ -9,18 +9,20 @@ There are as many paths as the sizes of the later layers multiplied together: ex
 Backpropagation sums the same products from the end, sharing what paths have in common.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from mlpjax import penalties
 from mlpjax.gradients.method import gradient_method
 from mlpjax.network import MLP, batch, forward_pass, objective
 from mlpjax.types import Data, Layer, Params, Penalty, Scalar
+
+Path = Sequence[Int[Array, " paths"]]
 
 MOST_PATHS = 2**27
 """Above this many paths an example, `path_sum` refuses: their indices alone would fill gigabytes."""
@@ -92,14 +94,22 @@ def path_sum(
 def _layer_by_paths(mlp: MLP, params: Params, l: int, a, slopes, delta) -> Layer:
     """The gradient of layer l from one example: a product for every path, added up at the weight it starts from."""
     W, b = params[l]
-    i, j, *later = np.indices(mlp.sizes[l:]).reshape(len(mlp.sizes) - l, -1)
-    from_weights = a[l][i] * _products(params, l, (j, *later), slopes, delta)
-    j_bias, *later = np.indices(mlp.sizes[l + 1 :]).reshape(len(mlp.sizes) - l - 1, -1)
-    from_biases = _products(params, l, (j_bias, *later), slopes, delta)
-    return Layer(W=jnp.zeros_like(W).at[i, j].add(from_weights), b=jnp.zeros_like(b).at[j_bias].add(from_biases))
+    i, *path = _paths(mlp.sizes[l:])
+    from_weights = a[l][i] * _products(params, l, path, slopes, delta)
+    bias_path = _paths(mlp.sizes[l + 1 :])
+    from_biases = _products(params, l, bias_path, slopes, delta)
+    return Layer(
+        W=jnp.zeros_like(W).at[i, path[0]].add(from_weights),
+        b=jnp.zeros_like(b).at[bias_path[0]].add(from_biases),
+    )
 
 
-def _products(params: Params, l: int, path: tuple[np.ndarray, ...], slopes, delta) -> Float[Array, " paths"]:
+def _paths(sizes: tuple[int, ...]) -> Path:
+    """Every way to pick one neuron from each of several layers: an array of neurons for each layer."""
+    return jnp.unravel_index(jnp.arange(prod(sizes)), sizes)
+
+
+def _products(params: Params, l: int, path: Path, slopes, delta) -> Float[Array, " paths"]:
     """`f'(z_j) w_jj' f'(z_j') … delta_k` along each path j, j', …, k of neurons from layer l on."""
     product = delta[path[-1]]
     for m, (here, there) in reversed(list(enumerate(pairwise(path), l))):

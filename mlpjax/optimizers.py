@@ -1,0 +1,43 @@
+"""Optax's optimisers by name, for the command line and for files.
+
+>>> import jax.numpy as jnp
+>>> from mlpjax import optimizers
+>>> sgd = optimizers.named("sgd", learning_rate=0.5)
+>>> sgd.update(jnp.array(4.0), sgd.init(jnp.array(1.0)))[0].item()
+-2.0
+"""
+
+import functools
+
+import optax
+
+from mlpjax import names
+
+RECORDS = {
+    "adabelief": optax.adabelief,
+    "adadelta": optax.adadelta,
+    "adagrad": optax.adagrad,
+    "adam": optax.adam,
+    "adamw": optax.adamw,
+    "amsgrad": optax.amsgrad,
+    "lamb": optax.lamb,
+    "lion": optax.lion,
+    "momentum": functools.partial(optax.sgd, momentum=0.9),
+    "nadam": optax.nadam,
+    "nesterov": functools.partial(optax.sgd, momentum=0.9, nesterov=True),
+    "radam": optax.radam,
+    "rmsprop": optax.rmsprop,
+    "sgd": optax.sgd,
+}
+"""From a name to the function that makes the optimiser from a learning rate."""
+
+
+def named(name: str, learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
+    """The optimiser called `name`, at a learning rate.
+
+    Raises:
+        ValueError: there is none of that name, and the message suggests the nearest; or the rate is not above 0.
+    """
+    if not callable(learning_rate) and not learning_rate > 0:
+        raise ValueError(f"the learning rate must be above 0, got {learning_rate}")
+    return names.find("optimizer", name, RECORDS, {})(learning_rate)

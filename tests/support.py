@@ -1,0 +1,65 @@
+"""Networks, examples and errors that the tests share."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mlpjax import MLP, Penalty, activations, init, losses
+
+ACTIVATIONS = {
+    record.name: record
+    for record in (
+        *activations.RECORDS.values(),
+        *(family() for family in activations.FAMILIES.values()),
+        activations.leaky_relu(0.3),
+        activations.elu(0.5),
+    )
+}
+SMOOTH = {name: f for name, f in ACTIVATIONS.items() if f.differentiable}
+LOSSES = {
+    record.name: record
+    for record in (
+        *losses.RECORDS.values(),
+        *(family() for family in losses.FAMILIES.values()),
+        losses.quantile_loss(0.9),
+        losses.at_output(losses.squared_error, activations.sigmoid),
+        losses.at_output(losses.huber_loss(0.5), activations.softplus),
+    )
+}
+DEPTHS = {1: (3, 2), 2: (3, 4, 2), 3: (3, 4, 3, 2), 6: (3, 4, 3, 4, 3, 4, 2)}
+
+
+def targets(loss, key, n: int, k: int):
+    """Random targets of the kind that a loss takes."""
+    target = loss.target
+    if target is losses.LABELS:
+        return jax.random.randint(key, (n,), 0, k)
+    if target is losses.SIGNS:
+        return jax.random.rademacher(key, (n, k), float)
+    if target is losses.COUNTS:
+        return jax.random.poisson(key, 2.0, (n, k)).astype(float)
+    if target is losses.SHARES:
+        return jax.nn.softmax(jax.random.normal(key, (n, k)))
+    return jax.random.normal(key, (n, k))
+
+
+def problem(mlp: MLP, n: int = 5, seed: int = 0, dtype=jnp.float64):
+    """Parameters, examples, targets, weights and a penalty for a network."""
+    keys = jax.random.split(jax.random.key(seed), 4)
+    params = init(mlp, keys[0], "nielsen", dtype=dtype)
+    x = jax.random.normal(keys[1], (n, mlp.sizes[0]), dtype)
+    y = targets(mlp.loss, keys[2], n, mlp.sizes[-1])
+    weights = jax.random.uniform(keys[3], (n,), dtype, 0.5, 2.0)
+    return params, x, y, weights, Penalty(l1=0.01, l2=0.1)
+
+
+def relative_error(got, expected) -> float:
+    """The largest difference of any coordinate, over the largest of its own array; exact where that is all zeros."""
+
+    def of_array(g, e):
+        g, e = np.asarray(g, np.float64), np.asarray(e, np.float64)
+        scale = np.max(np.abs(e))
+        return np.max(np.abs(g - e)) / (scale if scale else np.finfo(float).tiny)
+
+    assert jax.tree.structure(got) == jax.tree.structure(expected)
+    return max(jax.tree.leaves(jax.tree.map(of_array, got, expected)))
