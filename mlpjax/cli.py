@@ -81,8 +81,8 @@ def _layers(text: str) -> tuple[int, ...]:
 
 
 def _cache_compiled_code() -> None:
-    """Keep compiled code on disk, so that the second start is quick; JAX's own settings are respected."""
-    if jax.config.read("jax_compilation_cache_dir"):
+    """Keep compiled code on disk, so that the second start is quick; JAX's own variable comes first."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(home / "mlpjax" / "xla"))

@@ -1,7 +1,7 @@
 """Pictures of a training run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def training_picture(
     path: str | os.PathLike,
     title: str,
     loss: Curve,
-    scores: dict[str, Curve],
+    scores: Mapping[str, Curve],
     score_name: str,
     gradient_norms: np.ndarray,
 ) -> None:
@@ -41,7 +41,7 @@ def training_picture(
     figure.savefig(path, dpi=150)
 
 
-def _curves(axes, epochs: np.ndarray, curves: dict[str, Curve], label: str, logarithmic: bool = False) -> None:
+def _curves(axes, epochs: np.ndarray, curves: Mapping[str, Curve], label: str, logarithmic: bool = False) -> None:
     single = "o" if len(epochs) == 1 else None
     for name, values in curves.items():
         axes.plot(epochs, values, label=name, linewidth=1.4, marker=single)
