@@ -103,7 +103,10 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Examples a step: 1 is SGD, all of them gradient descent.")] = 32,
     epochs: Annotated[int, typer.Option(help="Passes over the training examples.")] = 100,
     l1: Annotated[float, typer.Option(help="L1 penalty on the weights, by proximal steps: gives exact zeros.")] = 0.0,
-    l2: Annotated[float, typer.Option(help="L2 penalty on the weights, l2 * sum(W^2).")] = 1e-3,
+    l2: Annotated[
+        float | None,
+        typer.Option(help="L2 penalty on the weights, l2 * sum(W^2).", show_default="1/n, or 10/n for a number to predict"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the split, the start and the order of the examples.")] = 0,
     gradient: Annotated[str, typer.Option(help=f"How the gradient is computed: {', '.join(gradients.METHODS)}.")] = "backprop",
     out: Annotated[Path | None, typer.Option(help="Run folder to make.", show_default="runs/DATA-DATE-TIME")] = None,
@@ -116,8 +119,9 @@ def train(
     Exit codes: 0 done; 1 training diverged, or the gradient is wrong; 2 wrong options; 130 interrupted.
     """
     with _plain_errors():
-        options = runs.Options(_layers(layers), activation, optimizer, learning_rate, batch_size, epochs, l1, l2, seed, gradient)
         dataset = bundled(data, seed)
+        l2 = runs.default_l2(dataset) if l2 is None else l2
+        options = runs.Options(_layers(layers), activation, optimizer, learning_rate, batch_size, epochs, l1, l2, seed, gradient)
         mlp = runs.network(dataset, options)
         runs.check(options, dataset)
         folder = runs.claim_folder(out or Path("runs") / f"{data}-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -160,7 +164,7 @@ def _train(mlp: MLP, params, key: jax.Array, data: Dataset, options: runs.Option
     """Train, with a bar on a terminal and ten lines elsewhere."""
     console.print(
         f"training: {options.optimizer}, learning rate {options.learning_rate:g}, batches of {options.batch_size}, "
-        f"{options.epochs} epochs"
+        f"{options.epochs} epochs, penalties l1 {options.l1:g} and l2 {options.l2:.2g}"
     )
     bar = Progress(
         BarColumn(),

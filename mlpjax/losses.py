@@ -87,12 +87,15 @@ l2_loss = Loss(
 
 absolute_error = Loss(
     "absolute_error",
-    value=lambda z, y: jnp.sum(jnp.abs(z - y), axis=1),
+    value=lambda z, y: jnp.sum((z - y) * jnp.sign(z - y), axis=1),
     delta=lambda z, y: jnp.sign(z - y),
     curvature=_flat,
     inverse_link=lambda z: z,
 )
-"""`sum |z - y|`, delta `sign(z - y)`, curvature 0, prediction `z`, the median (LOSS-absolute_error)."""
+"""`sum |z - y|`, delta `sign(z - y)`, curvature 0, prediction `z`, the median (LOSS-absolute_error).
+
+The delta at the kink is 0; `r sign(r)` has it under `jax.grad` too, where `|r|` would give 1.
+"""
 
 
 def huber_loss(delta: float = 1.0) -> Loss:
@@ -164,13 +167,13 @@ def _sigmoid_curvature(z, y, v):
 
 sigmoid_binary_cross_entropy = Loss(
     "sigmoid_binary_cross_entropy",
-    value=lambda z, y: jnp.sum(jnp.maximum(z, 0) - y * z + jnp.log1p(jnp.exp(-jnp.abs(z))), axis=1),
+    value=lambda z, y: jnp.sum((1 - y) * jax.nn.softplus(z) + y * jax.nn.softplus(-z), axis=1),
     delta=lambda z, y: jax.nn.sigmoid(z) - y,
     curvature=_sigmoid_curvature,
     inverse_link=jax.nn.sigmoid,
     target=SHARES,
 )
-"""`sum log(1 + exp(z)) - y z`, delta `p - y`, curvature `p (1 - p) v`, prediction `p = sigmoid(z)`.
+"""`sum -y log p - (1 - y) log(1 - p)`, delta `p - y`, curvature `p (1 - p) v`, prediction `p = sigmoid(z)`.
 
 (LOSS-sigmoid_binary_cross_entropy) A neuron with it is logistic regression; k outputs are k labels that may hold at once.
 """

@@ -44,7 +44,7 @@ def training_picture(
 def _curves(axes, epochs: np.ndarray, curves: Mapping[str, Curve], label: str, logarithmic: bool = False) -> None:
     single = "o" if len(epochs) == 1 else None
     for name, values in curves.items():
-        axes.plot(epochs, values, label=name, linewidth=1.4, marker=single)
+        axes.plot(epochs, values, label=name, linewidth=1.2, marker=single)
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.set_yscale("log" if logarithmic else "linear")
