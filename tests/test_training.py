@@ -1,0 +1,203 @@
+"""Steps, epochs and fits: what they see, when they stop, what they keep."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from support import LOSSES, SMOOTH, problem, relative_error
+
+from mlpjax import MLP, Layer, Penalty, epoch, fit, init, loss, step
+from mlpjax.gradients import METHODS, backprop
+from mlpjax.training import mini_batches, start
+
+SGD, ADAM = optax.sgd(0.1), optax.adam(0.05)
+
+
+@pytest.fixture(scope="module")
+def example():
+    mlp = MLP((3, 4, 2), SMOOTH["tanh"], LOSSES["squared_error"])
+    params, x, y, weights, penalty = problem(mlp, n=10)
+    return mlp, params, x, y, weights, penalty
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(1, 1), (5, 5), (10, 3), (10, 10), (10, 1), (7, 4)])
+def test_every_example_once_in_random_order(n, batch_size):
+    """BATCHES"""
+    order, weights = mini_batches(jax.random.key(0), n, batch_size)
+    counted = np.ones(order.shape) if weights is None else np.asarray(weights)
+    assert order.shape == (-(-n // batch_size), batch_size)
+    assert sorted(np.asarray(order)[counted == 1]) == list(range(n))
+    assert counted.sum() == n
+    assert (counted.sum(axis=1) > 0).all()
+
+
+def test_the_order_is_uniform():
+    """BATCHES: each example comes first equally often; chi-square over 10 examples, 9 degrees of freedom."""
+    first = jax.vmap(lambda key: mini_batches(key, 10, 1)[0][0, 0])(jax.random.split(jax.random.key(0), 4000))
+    counts = np.bincount(first, minlength=10)
+    assert ((counts - 400) ** 2 / 400).sum() < 27.9
+
+
+def test_a_step_of_sgd_is_the_lecture_s(example):
+    """STEP: w_new = w_old - eta dL/dw."""
+    mlp, params, x, y, weights, penalty = example
+    state, info = step(mlp, SGD, start(params, SGD, jax.random.key(0)), x, y, weights=weights, penalty=penalty)
+    value, gradient = backprop(mlp, params, x, y, weights=weights, penalty=penalty)
+    assert relative_error(state.params, jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient)) <= 1e-14
+    np.testing.assert_allclose(info.loss, value)
+    norms = [np.sqrt((layer.W**2).sum() + (layer.b**2).sum()) for layer in gradient]
+    np.testing.assert_allclose(info.gradient_norms, norms, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 3, 10])
+def test_an_epoch_is_its_steps(example, batch_size, weighted):
+    """EPOCH: the compiled scan and one step after another, with the short batch first."""
+    mlp, params, x, y, weights, penalty = example
+    weights = weights if weighted else None
+    before = start(params, ADAM, jax.random.key(3))
+    after, info = epoch(mlp, ADAM, before, x, y, batch_size=batch_size, weights=weights, penalty=penalty)
+    order, counted = mini_batches(jax.random.split(before.key)[1], len(x), batch_size)
+    state, losses, shares = before, [], []
+    for number, rows in enumerate(np.asarray(order)):
+        rows = rows if counted is None else rows[np.asarray(counted[number]) == 1]
+        batch_weights = None if weights is None else weights[rows]
+        state, said = step(mlp, ADAM, state, x[rows], y[rows], weights=batch_weights, penalty=penalty)
+        losses.append(said.loss)
+        shares.append(len(rows) if weights is None else batch_weights.sum())
+    assert relative_error(after.params, state.params) <= 1e-11
+    expected = np.average(losses, weights=shares) if counted is not None or weighted else np.mean(losses)
+    np.testing.assert_allclose(info.loss, expected, rtol=1e-12)
+    np.testing.assert_allclose(info.gradient_norms, said.gradient_norms, rtol=1e-9)
+
+
+def test_full_batch_is_gradient_descent(example):
+    mlp, params, x, y, *_ = example
+    state, history = fit(mlp, params, x, y, key=jax.random.key(0), optimizer=SGD, epochs=3, batch_size=10)
+    for _ in range(3):
+        _, gradient = backprop(mlp, params, x, y)
+        params = jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient)
+    assert relative_error(state.params, params) <= 1e-12
+    assert history.loss.shape == (3,)
+    assert history.gradient_norms.shape == (3, 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains(method):
+    """FIT: XOR is learned with each of the gradient methods."""
+    mlp = MLP((2, 4, 1), "tanh", "sigmoid_binary_cross_entropy")
+    x = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    y = jnp.array([[0.0], [1.0], [1.0], [0.0]])
+    params = init(mlp, jax.random.key(1))
+    state, history = fit(
+        mlp, params, x, y, key=jax.random.key(1), optimizer=ADAM, epochs=150, batch_size=2, gradient=METHODS[method]
+    )
+    assert history.loss[-1] < 0.1 < history.loss[0]
+    assert loss(mlp, state.params, x, y) < 0.1
+
+
+def test_same_bits_twice(example):
+    mlp, params, x, y, weights, penalty = example
+    options = {"optimizer": ADAM, "epochs": 5, "batch_size": 3, "weights": weights, "penalty": penalty}
+    (one, history), (two, again) = (fit(mlp, params, x, y, key=jax.random.key(5), **options) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(two.params), strict=True))
+    np.testing.assert_array_equal(history.loss, again.loss)
+    other, _ = fit(mlp, params, x, y, key=jax.random.key(6), **options)
+    assert relative_error(other.params, one.params) > 1e-6
+
+
+def test_stops_when_the_parameters_hardly_move(example):
+    """FIT: the lecture's w_new ~ w_old."""
+    mlp, params, x, y, *_ = example
+    _, history = fit(mlp, params, x, y, key=jax.random.key(0), optimizer=SGD, epochs=500, batch_size=10, tol=1e-3)
+    assert history.stopped == "converged"
+    assert "no more than 0.001 of their norm" in history.message
+    assert history.change[-1] <= 1e-3 < history.change[-2]
+    assert len(history.loss) < 500
+
+
+def test_the_callback_sees_every_epoch(example):
+    mlp, params, x, y, *_ = example
+    seen = []
+    state, history = fit(
+        mlp,
+        params,
+        x,
+        y,
+        key=jax.random.key(0),
+        epochs=4,
+        callback=lambda number, state, info: seen.append((number, state, info)),
+    )
+    assert [number for number, *_ in seen] == [1, 2, 3, 4]
+    np.testing.assert_array_equal([info.loss for *_, info in seen], history.loss)
+    assert seen[-1][1] is state
+
+
+def test_ctrl_c_keeps_what_has_been_learned(example):
+    mlp, params, x, y, *_ = example
+
+    def interrupt(number, state, info):
+        if number == 3:
+            raise KeyboardInterrupt
+
+    with pytest.warns(RuntimeWarning, match="interrupted after 3 of 50 epochs"):
+        state, history = fit(mlp, params, x, y, key=jax.random.key(0), epochs=50, callback=interrupt)
+    whole, _ = fit(mlp, params, x, y, key=jax.random.key(0), epochs=3)
+    assert history.stopped == "interrupted"
+    assert len(history.loss) == 3
+    assert relative_error(state.params, whole.params) == 0
+
+
+@pytest.mark.parametrize("batch_size", [2, 10])
+def test_divergence_keeps_the_last_finite_parameters_and_names_the_layer(example, batch_size):
+    mlp, params, x, y, *_ = example
+    mlp = MLP(mlp.sizes, "identity", "squared_error")
+    params = jax.tree.map(lambda p: p.astype(jnp.float32), params)
+    wild = optax.sgd(10.0)
+    with pytest.warns(RuntimeWarning, match=r"diverged in epoch \d+, step \d+: .* layer [12] of 2 overflow") as said:
+        state, history = fit(mlp, params, x, y, key=jax.random.key(0), optimizer=wild, epochs=500, batch_size=batch_size)
+    assert history.stopped == "diverged"
+    assert history.message == str(said[0].message)
+    assert "smaller learning rate" in history.message
+    assert np.isfinite(history.loss).all()
+    assert len(history.loss) < 500
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
+    assert relative_error(state.params, params) > 1e3
+
+
+def test_divergence_in_the_very_first_step_returns_the_start(example):
+    mlp, params, x, y, *_ = example
+    huge = (params[0], Layer(params[1].W * 1e200, params[1].b))
+    with pytest.warns(RuntimeWarning, match="epoch 1, step 1: the loss of the output, layer 2 of 2, overflows"):
+        state, history = fit(mlp, huge, x, y, key=jax.random.key(0), epochs=2)
+    assert relative_error(state.params, huge) == 0
+    assert len(history.loss) == 0
+
+
+def test_an_update_that_overflows_is_named(example):
+    mlp, params, x, y, *_ = example
+    with pytest.warns(RuntimeWarning, match="the update of layer 1 of 2 overflows"):
+        state, _ = fit(mlp, params, x, y, key=jax.random.key(0), optimizer=optax.sgd(1e308), batch_size=10, epochs=2)
+    assert relative_error(state.params, params) == 0
+
+
+def test_a_good_run_warns_of_nothing(example):
+    mlp, params, x, y, *_ = example
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, history = fit(mlp, params, x, y, key=jax.random.key(0), epochs=2)
+    assert history.message == ""
+
+
+def test_one_compilation_for_all_epochs_and_for_equal_networks(example):
+    mlp, params, x, y, *_ = example
+    state = start(params, SGD, jax.random.key(0))
+    epoch.clear_cache()
+    for strength in (0.1, 0.2):
+        for activation in ("tanh", SMOOTH["tanh"]):
+            same = MLP(list(mlp.sizes), activation, "squared_error")
+            state, _ = epoch(same, SGD, state, x, y, batch_size=5, penalty=Penalty(l2=jnp.array(strength)))
+    assert epoch._cache_size() == 1
