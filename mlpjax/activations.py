@@ -104,6 +104,7 @@ The sigmoid stretched: `tanh z = 2 sigmoid(2z) - 1`.
 
 relu = Activation(
     "relu",
+    # not jnp.maximum: XLA would fold it into every consumer and keep z alive for that, twice the temporary memory
     f=lambda z: jnp.where(z <= 0, 0, z),
     df=lambda z, a: (a > 0).astype(a.dtype),
     d2f=lambda z, a: jnp.zeros_like(z),

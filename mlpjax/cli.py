@@ -43,7 +43,7 @@ EPILOG = """
 """
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool | None) -> None:
     if wanted:
         console.print(f"mlpjax {mlpjax.__version__}, jax {jax.__version__}")
         raise typer.Exit
@@ -52,8 +52,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
-    ] = False,
+        bool | None, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+    ] = None,
 ) -> None:
     """Multilayer perceptrons in JAX, with gradients derived by hand and proven equal to jax.grad."""
 
@@ -107,7 +107,7 @@ def train(
         float | None,
         typer.Option(help="L2 penalty on the weights, l2 * sum(W^2).", show_default="1/n, or 10/n for a number to predict"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the split, the start and the order of the examples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the split, the start and the order of the examples.", min=0)] = 0,
     gradient: Annotated[str, typer.Option(help=f"How the gradient is computed: {', '.join(gradients.METHODS)}.")] = "backprop",
     out: Annotated[Path | None, typer.Option(help="Run folder to make.", show_default="runs/DATA-DATE-TIME")] = None,
 ) -> None:
@@ -123,7 +123,7 @@ def train(
         l2 = runs.default_l2(dataset) if l2 is None else l2
         options = runs.Options(_layers(layers), activation, optimizer, learning_rate, batch_size, epochs, l1, l2, seed, gradient)
         mlp = runs.network(dataset, options)
-        runs.check(options, dataset)
+        runs.check(mlp, options, dataset)
         folder = runs.claim_folder(out or Path("runs") / f"{data}-{time.strftime('%Y%m%d-%H%M%S')}")
         _cache_compiled_code()
         _describe(dataset, mlp)

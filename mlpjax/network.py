@@ -56,7 +56,7 @@ class MLP:
 
     def __init__(
         self,
-        sizes: Iterable[int],
+        sizes: Iterable,
         activation: Activation | str | Iterable[Activation | str] = activations.relu,
         loss: Loss | str = losses.squared_error,
         precision: str | None = None,
@@ -80,7 +80,7 @@ class MLP:
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(self.sizes[:-1], self.sizes[1:], strict=True))
 
 
-def _sizes(given: Iterable[int]) -> tuple[int, ...]:
+def _sizes(given: Iterable) -> tuple[int, ...]:
     try:
         sizes = tuple(operator.index(size) for size in given)
     except TypeError:
@@ -93,9 +93,10 @@ def _sizes(given: Iterable[int]) -> tuple[int, ...]:
 
 
 def _activation(given: Activation | str | Iterable[Activation | str], hidden: int) -> Activation | tuple[Activation, ...]:
-    if isinstance(given, str | Activation):
-        return activations.named(given) if isinstance(given, str) else given
-    records = tuple(activations.named(record) if isinstance(record, str) else record for record in given)
+    """One record where all the hidden layers have the same, so that equal networks compare equal; else one for each."""
+    alone = isinstance(given, str | Activation)
+    records = tuple(activations.named(f) if isinstance(f, str) else f for f in ([given] if alone else given))
+    records = records * hidden if alone else records
     if len(records) != hidden:
         raise ValueError(f"activation must be one record or one for each of {hidden} hidden layers, got {len(records)}")
     return records[0] if len(set(records)) == 1 else records

@@ -1,5 +1,6 @@
 """A training run on a bundled data set, from its options to its folder."""
 
+import functools
 import json
 import os
 import platform
@@ -80,17 +81,19 @@ def gradient_method(name: str) -> GradFn:
     return names.find("gradient method", name, gradients.METHODS, {})
 
 
-def check(options: Options, data: Dataset) -> None:
-    """Everything that can be wrong with the options, before anything is computed.
+def check(mlp: MLP, options: Options, data: Dataset) -> None:
+    """Everything that can be wrong with the options, before anything is computed: the gradient is only traced.
 
     Raises:
         ValueError: what was expected, and what came.
     """
-    gradient_method(options.gradient)
     optimizer(options)
     checks.check_penalty(Penalty(options.l1, options.l2))
     check_batch_size(options.batch_size, len(data.x_train))
     check_epochs(options.epochs)
+    params = jax.eval_shape(lambda key: init(mlp, key), jax.random.key(0))
+    batch = jnp.asarray(data.x_train[: options.batch_size]), jnp.asarray(data.y_train[: options.batch_size])
+    jax.eval_shape(functools.partial(gradient_method(options.gradient), mlp), params, *batch)
 
 
 def gradient_error(mlp: MLP, params: Params, data: Dataset, options: Options) -> float:

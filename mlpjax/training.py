@@ -184,7 +184,7 @@ def epoch(
 
     nothing = jax.tree.map(jnp.zeros_like, state.params)
     (state, last), losses = jax.lax.scan(one, (state._replace(key=key), nothing), (order, counted))
-    share = None if counted is None else jnp.sum(counted, axis=1)
+    share = None if counted is None else jnp.sum(counted, axis=1).astype(losses.dtype)
     return state, Info(jnp.average(losses, weights=share), _layer_norms(last))
 
 

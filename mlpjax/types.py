@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import numpy as np
+from jax import export
 from jaxtyping import Array, Float, Key, Shaped
 
 Data: TypeAlias = Array | np.ndarray
@@ -51,6 +52,9 @@ class Penalty(NamedTuple):
     l1: float | Scalar = 0.0
     l2: float | Scalar = 0.0
 
+
+for _noun in (Layer, Trace, Penalty):
+    export.register_namedtuple_serialization(_noun, serialized_name=f"mlpjax.{_noun.__name__}")
 
 Elementwise: TypeAlias = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 Slope: TypeAlias = Callable[[Float[Array, "*shape"], Float[Array, "*shape"]], Float[Array, "*shape"]]
