@@ -94,12 +94,14 @@ def _sizes(given: Iterable) -> tuple[int, ...]:
 
 def _activation(given: Activation | str | Iterable[Activation | str], hidden: int) -> Activation | tuple[Activation, ...]:
     """One record where all the hidden layers have the same, so that equal networks compare equal; else one for each."""
-    alone = isinstance(given, str | Activation)
-    records = tuple(activations.named(f) if isinstance(f, str) else f for f in ([given] if alone else given))
-    records = records * hidden if alone else records
+    records = (_record(given),) * hidden if isinstance(given, str | Activation) else tuple(map(_record, given))
     if len(records) != hidden:
         raise ValueError(f"activation must be one record or one for each of {hidden} hidden layers, got {len(records)}")
     return records[0] if len(set(records)) == 1 else records
+
+
+def _record(given: Activation | str) -> Activation:
+    return activations.named(given) if isinstance(given, str) else given
 
 
 P = ParamSpec("P")
