@@ -60,7 +60,7 @@ def test_delta_is_the_gradient_and_curvature_the_hessian_times_a_vector(name):
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
-@pytest.mark.parametrize("name", set(LOSSES) - {"poisson_loss"})
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "poisson_loss"])
 def test_delta_is_finite_at_extreme_logits_and_keeps_the_dtype(name, dtype):
     loss = LOSSES[name]
     z = jnp.array([[1e4, -1e4, 0], [100, -100, 1e-3], [0, 0, 0]], dtype)
