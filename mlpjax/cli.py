@@ -102,7 +102,9 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Step size of the optimiser.")] = 1e-3,
     batch_size: Annotated[int, typer.Option(help="Examples a step: 1 is SGD, all of them gradient descent.")] = 32,
     epochs: Annotated[int, typer.Option(help="Passes over the training examples.")] = 100,
-    l1: Annotated[float, typer.Option(help="L1 penalty on the weights, by proximal steps: gives exact zeros.")] = 0.0,
+    l1: Annotated[
+        float, typer.Option(help="L1 penalty on the weights, by proximal steps that give exact zeros; the lasso's with sgd.")
+    ] = 0.0,
     l2: Annotated[
         float | None,
         typer.Option(help="L2 penalty on the weights, l2 * sum(W^2).", show_default="1/n, or 10/n for a number to predict"),

@@ -28,7 +28,7 @@ from mlpjax import checks
 from mlpjax.gradients.backprop import backprop
 from mlpjax.gradients.method import check_differentiable
 from mlpjax.network import MLP, forward
-from mlpjax.training import Info, State, check_batch_size, epoch, epoch_plan, start, step
+from mlpjax.training import Info, State, check_batch_size, epoch, epoch_plan, mini_batch_step, start
 from mlpjax.types import Data, GradFn, Params, Penalty, PRNGKey
 
 DEFAULT_OPTIMIZER = optax.adam(1e-3)
@@ -41,9 +41,9 @@ class History(NamedTuple):
     """How training went.
 
     Attributes:
-        loss: the mean loss over the mini-batches of each epoch, shape (epochs,).
+        loss: the mean loss with the penalty over the mini-batches of each epoch, while the parameters move, shape (epochs,).
         gradient_norms: the norm of each layer's gradient at the last mini-batch of each epoch, shape (epochs, layers).
-        change: `||w_new - w_old|| / ||w_old||` over each epoch, shape (epochs,).
+        change: `||w_new - w_old|| / ||w_old||` over each epoch, w all weights and biases, shape (epochs,).
         stopped: why it ended: "epochs", "converged", "diverged" or "interrupted".
         message: the same as a sentence; empty if all the epochs ran.
     """
@@ -178,13 +178,12 @@ def _history(rows: list[tuple], layers: int, stopped: str, message: str) -> Hist
 
 def _last_finite(run: _Run, state: State) -> tuple[State, str]:
     """Walk once more through the epoch that diverged, to the last state whose numbers are all finite, and say what broke."""
-    _, order, counted = epoch_plan(state.key, len(run.x), run.batch_size, run.weights)
+    _, batches = epoch_plan(state.key, len(run.x), run.batch_size, run.weights)
     where = "at its end"
-    for number, rows in enumerate(order):
-        x, weights = run.x[rows], None if counted is None else counted[number]
-        options = {"weights": weights, "penalty": run.penalty, "gradient": run.gradient}
-        after, info = step(run.mlp, run.optimizer, state, x, run.y[rows], **options)
-        broken = _what_broke(run.mlp, state.params, after.params, x, info)
+    for number in range(len(batches.rows)):
+        batch = jax.tree.map(operator.itemgetter(number), batches)
+        after, info = mini_batch_step(run.mlp, run.optimizer, run.gradient, state, run.x, run.y, batch, run.penalty)
+        broken = _what_broke(run.mlp, state.params, after.params, run.x[batch.rows], info)
         if broken:
             where = f"step {number + 1}: {broken}"
             break

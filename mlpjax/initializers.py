@@ -1,6 +1,7 @@
 """How weights and biases start.
 
-The draws are `jax.nn.initializers`'; a record names the draw of a layer's weights and that of its biases.
+The draws are `jax.nn.initializers`'; a record names the draw of a layer's weights and that of its biases. Those called
+normal are cut off at two standard deviations and rescaled to the variance they name, but for `nielsen`'s.
 
 >>> import jax
 >>> from mlpjax import initializers
@@ -59,7 +60,7 @@ He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015.
 """
 
 he_uniform = Initializer("he_uniform", draws.he_uniform())
-"""`U(-r, r)` with `r = sqrt(6 / fan_in)`: the variance of `he_normal`; also SIREN's draw for sine networks."""
+"""`U(-r, r)` with `r = sqrt(6 / fan_in)`: the variance of `he_normal`. SIREN's draw for the hidden layers of sine networks."""
 
 lecun_normal = Initializer("lecun_normal", draws.lecun_normal())
 """Variance `1 / fan_in` (INIT-lecun): keeps the variance of pre-activations level where f is nearly linear.
@@ -71,7 +72,7 @@ lecun_uniform = Initializer("lecun_uniform", draws.lecun_uniform())
 """`U(-r, r)` with `r = sqrt(3 / fan_in)`: the variance of `lecun_normal`."""
 
 orthogonal = Initializer("orthogonal", draws.orthogonal())
-"""Orthonormal rows or columns (INIT-orthogonal): every singular value is 1, at any depth.
+"""Orthonormal rows or columns (INIT-orthogonal): every singular value of a layer is 1, and of any depth of equal layers.
 
 Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear networks, ICLR 2014.
 """
@@ -83,12 +84,14 @@ nielsen = Initializer(
 )
 """Weights from `N(0, 1 / fan_in)`, biases from `N(0, 1)` (INIT-nielsen).
 
-Nielsen, Neural networks and deep learning, 2015, chapter 3. The normal is truncated at two standard deviations and
-rescaled to that variance, as `jax.nn.initializers` draws it.
+Nielsen, Neural networks and deep learning, 2015, chapter 3.
 """
 
 zeros = Initializer("zeros", draws.zeros)
-"""All zeros (INIT-zeros), to show why not: the hidden units of a layer stay equal to one another for ever."""
+"""All zeros (INIT-zeros), to show why not: the hidden units of a layer stay equal to one another for ever.
+
+With tanh or ReLU, whose f(0) is 0, and two layers or more it is worse: only the last bias ever learns.
+"""
 
 RECORDS = {
     record.name: record

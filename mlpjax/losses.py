@@ -116,7 +116,7 @@ def huber_loss(delta: float = 1.0) -> Loss:
     """
     d = float(delta)
     if not d > 0:
-        raise ValueError(f"delta must be above 0, got {delta!r}; use absolute_error for its limit")
+        raise ValueError(f"delta must be above 0, got {delta!r}; for small residuals in no way squared use absolute_error")
 
     def value(z, y):
         r = jnp.abs(z - y)
@@ -253,7 +253,8 @@ perceptron_loss = Loss(
 )
 """`sum max(0, -y z)`, delta `-y` on a mistake and 0 elsewhere, curvature 0, prediction `1 if z > 0 else -1`.
 
-(LOSS-perceptron_loss) One example at a time and a learning rate of 1 make it Rosenblatt's rule: on a mistake, add y x.
+(LOSS-perceptron_loss) One example at a time and a learning rate of 1 make it Rosenblatt's error-correction rule: on a mistake,
+add y x.
 At z = 0, where the loss has a kink, the decision is -1 as in the lecture, and a mistake if y = +1.
 """
 

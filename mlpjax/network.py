@@ -164,7 +164,7 @@ class Batch(NamedTuple):
 def batch(mlp: MLP, params: Params, x: Data, y: Data, weights: Data | None) -> Batch:
     """Check the examples and give each its share in the mean: 1/n, or its weight over the sum of the weights (MEAN).
 
-    The one place where the loss is averaged. Weights that sum to 0 give shares of 0.
+    The one place where the loss is averaged. Weights are 0 or more; if all are 0, so are the shares.
     """
     x = _inputs(mlp, params, x)
     checks.check_targets(mlp, x, y)

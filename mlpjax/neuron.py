@@ -18,8 +18,8 @@ def neuron(x: Float[Array, " d"], w: Float[Array, " d"], b: Scalar, f: Elementwi
     """One neuron: `f(w·x + b)` (NEURON).
 
     The lecture's model of a nerve cell: inputs weighted by the strength of their connections, summed, shifted by a bias
-    and passed through an activation. With the identity it is linear regression, with the sigmoid logistic regression,
-    with the step the perceptron. McCulloch and Pitts, 1943; Rosenblatt, 1958.
+    and passed through an activation. With the identity and a squared error it is linear regression, with the sigmoid and
+    the cross-entropy logistic regression, with the step the perceptron. McCulloch and Pitts, 1943; Rosenblatt, 1958.
 
     Args:
         x: the inputs, shape (d,).

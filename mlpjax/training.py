@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
@@ -28,7 +29,12 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What a step or an epoch has to say: the mean loss, and the norm of each layer's gradient at its last mini-batch."""
+    """What a step or an epoch has to say.
+
+    Attributes:
+        loss: the mean loss with the penalty, before a step; over an epoch the mean of its steps', while the parameters move.
+        gradient_norms: the norm of each layer's gradient at the last mini-batch.
+    """
 
     loss: Scalar
     gradient_norms: Float[Array, " layers"]
@@ -39,10 +45,28 @@ def start(params: Params, optimizer: optax.GradientTransformation, key: PRNGKey)
     return State(params, optimizer.init(params), key)
 
 
+class MiniBatch(NamedTuple):
+    """Which examples a step sees, and how much each counts; over an epoch, with a leading axis of steps (BATCHES).
+
+    Attributes:
+        rows: the indices of the examples.
+        weights: a weight for each, 0 for one that only fills the batch up; `None` where all count alike.
+        scale: the mean weight of the batch over that of all the data, `None` where no weights were given. The loss is
+            multiplied by it, so that an example has its weight at every batch size, at 1 too.
+    """
+
+    rows: Int[Array, "*steps batch_size"]
+    weights: Float[Array, "*steps batch_size"] | None
+    scale: Float[Array, "*steps"] | None
+
+
 def _update(
-    mlp: MLP, optimizer: optax.GradientTransformation, gradient: GradFn, state: State, x, y, weights, penalty
+    mlp: MLP, optimizer: optax.GradientTransformation, gradient: GradFn, state: State, x, y, weights, scale, penalty
 ) -> tuple[State, Scalar, Params]:
-    loss, grads = gradient(mlp, state.params, x, y, weights=weights, penalty=penalty)
+    unscaled = penalty if scale is None else jax.tree.map(lambda strength: strength / scale, penalty)
+    loss, grads = gradient(mlp, state.params, x, y, weights=weights, penalty=unscaled)
+    if scale is not None:
+        loss, grads = jax.tree.map(lambda leaf: (leaf * scale).astype(leaf.dtype), (loss, grads))
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     return State(optax.apply_updates(state.params, updates), opt_state, state.key), loss, grads
 
@@ -87,50 +111,63 @@ def step(
     >>> state.params[0].W.item(), info.loss.item()
     (1.0, 4.0)
     """
-    state, loss, grads = _update(mlp, optimizer, gradient, state, x, y, weights, penalty)
+    state, loss, grads = _update(mlp, optimizer, gradient, state, x, y, weights, None, penalty)
     return state, Info(loss, _layer_norms(grads))
 
 
-def mini_batches(
-    key: PRNGKey, n: int, batch_size: int
-) -> tuple[Int[Array, "steps batch_size"], Float[Array, "steps batch_size"] | None]:
+@functools.partial(jax.jit, static_argnames=("mlp", "optimizer", "gradient"))
+def mini_batch_step(
+    mlp: MLP,
+    optimizer: optax.GradientTransformation,
+    gradient: GradFn,
+    state: State,
+    x: Data,
+    y: Data,
+    batch: MiniBatch,
+    penalty: Penalty | None,
+) -> tuple[State, Info]:
+    """The step that `epoch` takes on one of its mini-batches of x and y."""
+    rows, weights, scale = batch
+    state, loss, grads = _update(mlp, optimizer, gradient, state, x[rows], y[rows], weights, scale, penalty)
+    return state, Info(loss, _layer_norms(grads))
+
+
+def mini_batches(key: PRNGKey, n: int, batch_size: int, weights: Data | None = None) -> MiniBatch:
     """A random order of n examples, cut into batches of one size (BATCHES).
 
-    One sort of 32 random bits an example: the few ties of a large n keep their order.
+    One sort of 32 random bits an example; the few ties of a large n keep their order, and so does a single batch.
 
     Args:
         key: the randomness.
         n: the number of examples.
         batch_size: how many each batch holds, from 1 to n.
+        weights: one weight for each example, shape (n,).
 
     Returns:
-        The indices of each batch, and a weight for each: where n is not a multiple of the batch size the first batch is
-        filled up with examples of weight 0, so that every example counts once. `None` where nothing had to be filled.
+        The mini-batches of an epoch. Where n is not a multiple of the batch size the first is filled up with examples of
+        weight 0, so that every example is counted once.
 
-    >>> order, weights = mini_batches(jax.random.key(0), n=5, batch_size=2)
-    >>> order.shape, weights.tolist()
+    >>> batches = mini_batches(jax.random.key(0), n=5, batch_size=2)
+    >>> batches.rows.shape, batches.weights.tolist()
     ((3, 2), [[0.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
     """
     steps = -(-n // batch_size)
     filling = steps * batch_size - n
     order = jnp.arange(n) if steps == 1 else jnp.argsort(jax.random.bits(key, (n,), jnp.uint32))
-    order = jnp.pad(order, (filling, 0)).reshape(steps, batch_size)
-    if not filling:
-        return order, None
-    return order, (jnp.arange(steps * batch_size) >= filling).astype(float).reshape(steps, batch_size)
+    rows = jnp.pad(order, (filling, 0)).reshape(steps, batch_size)
+    counted = (jnp.arange(steps * batch_size) >= filling).astype(float).reshape(steps, batch_size)
+    if weights is None:
+        return MiniBatch(rows, counted if filling else None, None)
+    counted_weights = weights[rows] * counted
+    total, mean = jnp.sum(weights), jnp.sum(counted_weights, axis=1) / jnp.sum(counted, axis=1)
+    scale = mean / jnp.where(total == 0, 1, total / n)
+    return MiniBatch(rows, counted_weights, jnp.where(scale == 0, 1, scale))
 
 
-def epoch_plan(key: PRNGKey, n: int, batch_size: int, weights: Data | None):
-    """What the key of a state holds for an epoch.
-
-    Returns:
-        The key for the epoch after it, and this one's mini-batches: indices, and weights or None where all are equal.
-    """
+def epoch_plan(key: PRNGKey, n: int, batch_size: int, weights: Data | None) -> tuple[PRNGKey, MiniBatch]:
+    """What the key of a state holds for an epoch: the key of the epochs after it, and this one's mini-batches."""
     key, this = jax.random.split(key)
-    order, counted = mini_batches(this, n, batch_size)
-    if weights is not None:
-        counted = weights[order] if counted is None else weights[order] * counted
-    return key, order, counted
+    return key, mini_batches(this, n, batch_size, weights)
 
 
 @functools.partial(jax.jit, static_argnames=("mlp", "optimizer", "batch_size", "gradient"))
@@ -149,7 +186,9 @@ def epoch(
     """One pass over all the examples in random order, every one once, as one compiled scan (EPOCH).
 
     Args:
-        mlp, optimizer, weights, penalty, gradient: as in `step`.
+        mlp, optimizer, penalty, gradient: as in `step`.
+        weights: one weight for each example, relative to their mean: over an epoch the steps weigh the examples as `loss`
+            does over all of them, whatever the batch size.
         state: its key gives the order; the key after it is for the next epoch.
         x, y: all the examples, which stay where they are: a step gathers the rows that it needs.
         batch_size: from 1 to the number of examples.
@@ -174,18 +213,19 @@ def epoch(
     n = _examples(mlp, x, y, weights)
     x, y = jnp.asarray(x), jnp.asarray(y)
     weights = None if weights is None else jnp.asarray(weights)
-    key, order, counted = epoch_plan(state.key, n, check_batch_size(batch_size, n), weights)
+    key, batches = epoch_plan(state.key, n, check_batch_size(batch_size, n), weights)
 
     def one(carry, batch):
         state, _ = carry
-        rows, weights = batch
-        state, loss, grads = _update(mlp, optimizer, gradient, state, x[rows], y[rows], weights, penalty)
+        rows, weights, scale = batch
+        state, loss, grads = _update(mlp, optimizer, gradient, state, x[rows], y[rows], weights, scale, penalty)
         return (state, grads), loss
 
     nothing = jax.tree.map(jnp.zeros_like, state.params)
-    (state, last), losses = jax.lax.scan(one, (state._replace(key=key), nothing), (order, counted))
-    share = None if counted is None else jnp.sum(counted, axis=1).astype(losses.dtype)
-    return state, Info(jnp.average(losses, weights=share), _layer_norms(last))
+    (state, last), losses = jax.lax.scan(one, (state._replace(key=key), nothing), batches)
+    seen = np.full(len(losses), batch_size)
+    seen[0] -= seen.sum() - n
+    return state, Info(jnp.sum(losses * jnp.asarray(seen / n, losses.dtype)), _layer_norms(last))
 
 
 def _examples(mlp: MLP, x: Data, y: Data, weights: Data | None) -> int:

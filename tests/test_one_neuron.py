@@ -25,7 +25,7 @@ def separable(seed: int, n: int = 40, d: int = 3, margin: float = 0.3):
 
 
 def rosenblatt(x, y, orders):
-    """His rule as written in 1958, in NumPy: on a mistake add y x, and count the mistakes."""
+    """His error-correction rule in NumPy: on a mistake add y x, and count the mistakes."""
     w, b, mistakes = np.zeros(x.shape[1]), 0.0, 0
     for i in orders:
         predicted = 1.0 if w @ x[i] + b > 0 else -1.0
@@ -42,7 +42,7 @@ def test_perceptron_repeats_rosenblatt_s_rule_and_keeps_novikoff_s_bound(seed):
     state = start(init(mlp, jax.random.key(0), "zeros"), ROSENBLATT, jax.random.key(seed))
     orders = []
     for _ in range(8):
-        orders.extend(np.asarray(epoch_plan(state.key, len(x), 1, None)[1])[:, 0])
+        orders.extend(np.asarray(epoch_plan(state.key, len(x), 1, None)[1].rows)[:, 0])
         state, _ = epoch(mlp, ROSENBLATT, state, x, y, batch_size=1)
     w, b, mistakes = rosenblatt(x, y, orders)
     np.testing.assert_array_equal(state.params[0].W[:, 0], w)

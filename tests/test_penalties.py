@@ -26,8 +26,9 @@ def test_value_and_gradient(penalty):
 
 
 def test_the_subgradient_at_zero_is_zero():
-    layer = Layer(W=jnp.zeros((2, 2)), b=jnp.ones(2))
-    assert not penalties.gradient(Penalty(l1=1.0), (layer,))[0].W.any()
+    params = (Layer(W=jnp.zeros((2, 2)), b=jnp.ones(2)),)
+    assert not penalties.gradient(Penalty(l1=1.0), params)[0].W.any()
+    assert not jax.grad(penalties.value, argnums=1)(Penalty(l1=1.0), params)[0].W.any()
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

@@ -11,7 +11,7 @@ from support import LOSSES, SMOOTH, problem, relative_error
 
 from mlpjax import MLP, Layer, Penalty, epoch, fit, init, loss, step
 from mlpjax.gradients import METHODS, backprop
-from mlpjax.training import mini_batches, start
+from mlpjax.training import MiniBatch, mini_batch_step, mini_batches, start
 
 SGD, ADAM = optax.sgd(0.1), optax.adam(0.05)
 
@@ -26,17 +26,39 @@ def example():
 @pytest.mark.parametrize(("n", "batch_size"), [(1, 1), (5, 5), (10, 3), (10, 10), (10, 1), (7, 4)])
 def test_every_example_once_in_random_order(n, batch_size):
     """BATCHES"""
-    order, weights = mini_batches(jax.random.key(0), n, batch_size)
-    counted = np.ones(order.shape) if weights is None else np.asarray(weights)
-    assert order.shape == (-(-n // batch_size), batch_size)
-    assert sorted(np.asarray(order)[counted == 1]) == list(range(n))
+    rows, weights, scale = mini_batches(jax.random.key(0), n, batch_size)
+    counted = np.ones(rows.shape) if weights is None else np.asarray(weights)
+    assert rows.shape == (-(-n // batch_size), batch_size)
+    assert sorted(np.asarray(rows)[counted == 1]) == list(range(n))
     assert counted.sum() == n
     assert (counted.sum(axis=1) > 0).all()
+    assert scale is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 10])
+def test_an_example_has_its_weight_at_every_batch_size(example, batch_size):
+    """BATCHES MEAN: the gradients of an epoch's batches, by their sizes, average to that of all the data."""
+    mlp, params, x, y, weights, penalty = example
+    batches = mini_batches(jax.random.key(1), 10, batch_size, weights)
+    sgd = optax.sgd(1.0)
+    total = jax.tree.map(jnp.zeros_like, params)
+    for batch in zip(*batches, strict=True):
+        share = (batch[1] > 0).sum() / 10
+        after, _ = mini_batch_step(mlp, sgd, backprop, start(params, sgd, jax.random.key(0)), x, y, MiniBatch(*batch), penalty)
+        total = jax.tree.map(lambda t, p, q, share=share: t + share * (p - q), total, params, after.params)
+    assert relative_error(total, backprop(mlp, params, x, y, weights=weights, penalty=penalty)[1]) <= 1e-11
+
+
+def test_batches_of_weight_zero_move_nothing(example):
+    mlp, params, x, y, *_ = example
+    state, info = epoch(mlp, SGD, start(params, SGD, jax.random.key(0)), x, y, batch_size=3, weights=jnp.zeros(10))
+    assert relative_error(state.params, params) == 0
+    assert info.loss == 0
 
 
 def test_the_order_is_uniform():
     """BATCHES: each example comes first equally often; chi-square over 10 examples, 9 degrees of freedom."""
-    first = jax.vmap(lambda key: mini_batches(key, 10, 1)[0][0, 0])(jax.random.split(jax.random.key(0), 4000))
+    first = jax.vmap(lambda key: mini_batches(key, 10, 1).rows[0, 0])(jax.random.split(jax.random.key(0), 4000))
     counts = np.bincount(first, minlength=10)
     assert ((counts - 400) ** 2 / 400).sum() < 27.9
 
@@ -55,23 +77,34 @@ def test_a_step_of_sgd_is_the_lecture_s(example):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 3, 10])
 def test_an_epoch_is_its_steps(example, batch_size, weighted):
-    """EPOCH: the compiled scan and one step after another, with the short batch first."""
+    """EPOCH: the compiled scan, and one step after another."""
     mlp, params, x, y, weights, penalty = example
     weights = weights if weighted else None
     before = start(params, ADAM, jax.random.key(3))
     after, info = epoch(mlp, ADAM, before, x, y, batch_size=batch_size, weights=weights, penalty=penalty)
-    order, counted = mini_batches(jax.random.split(before.key)[1], len(x), batch_size)
-    state, losses, shares = before, [], []
-    for number, rows in enumerate(np.asarray(order)):
-        rows = rows if counted is None else rows[np.asarray(counted[number]) == 1]
-        batch_weights = None if weights is None else weights[rows]
-        state, said = step(mlp, ADAM, state, x[rows], y[rows], weights=batch_weights, penalty=penalty)
+    batches = mini_batches(jax.random.split(before.key)[1], len(x), batch_size, weights)
+    state, losses, seen = before, [], []
+    for number in range(len(batches.rows)):
+        batch = jax.tree.map(lambda leaf, number=number: leaf[number], batches)
+        state, said = mini_batch_step(mlp, ADAM, backprop, state, x, y, batch, penalty)
         losses.append(said.loss)
-        shares.append(len(rows) if weights is None else batch_weights.sum())
+        seen.append(batch_size if batch.weights is None else (batch.weights > 0).sum())
     assert relative_error(after.params, state.params) <= 1e-11
-    expected = np.average(losses, weights=shares) if counted is not None or weighted else np.mean(losses)
-    np.testing.assert_allclose(info.loss, expected, rtol=1e-12)
+    np.testing.assert_allclose(info.loss, np.average(losses, weights=seen), rtol=1e-12)
     np.testing.assert_allclose(info.gradient_norms, said.gradient_norms, rtol=1e-9)
+
+
+def test_without_weights_a_short_batch_is_an_ordinary_step(example):
+    """STEP EPOCH: the examples that fill it up have no say."""
+    mlp, params, x, y, _, penalty = example
+    before = start(params, SGD, jax.random.key(3))
+    batches = mini_batches(jax.random.key(4), len(x), 4)
+    kept = batches.rows[0][batches.weights[0] > 0]
+    assert len(kept) == 2
+    batch = jax.tree.map(lambda leaf: leaf[0], batches)
+    filled, _ = mini_batch_step(mlp, SGD, backprop, before, x, y, batch, penalty)
+    plain, _ = step(mlp, SGD, before, x[kept], y[kept], penalty=penalty)
+    assert relative_error(filled.params, plain.params) <= 1e-14
 
 
 def test_full_batch_is_gradient_descent(example):

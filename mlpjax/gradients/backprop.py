@@ -8,8 +8,8 @@ loss's own; an earlier one follows from the one after it, because z[l - 1] acts 
 - BP3: `dL/dW[l] = a[l]^T delta[l]`
 - BP4: `dL/db[l] = sum over the examples of delta[l]`
 
-Each delta is computed once and used three times: for W, for b and for the delta before it. That is the memoization which
-turns the sum over exponentially many paths (`path_sum`) into one pass as cheap as the forward pass.
+Each delta is computed once and used three times: for W, for b and, but for the first, for the delta before it. That is the
+memoization which turns the sum over exponentially many paths (`path_sum`) into one pass at twice the cost of the forward pass.
 
 Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 323, 1986; Linnainmaa, 1970.
 """
@@ -20,18 +20,23 @@ from jaxtyping import Array, Float
 
 from mlpjax import penalties
 from mlpjax.gradients.method import check_differentiable, gradient_method
+from mlpjax.gradients.schedule import after, transposed
 from mlpjax.network import MLP, Batch, batch, compiled, forward_pass, objective
 from mlpjax.types import Data, Layer, Params, Penalty, Scalar, Trace
 
-Deltas = tuple[Float[Array, "n _"], ...]
+Delta = Float[Array, "n _"]
+Deltas = tuple[Delta, ...]
 
 
-def _deltas(mlp: MLP, params: Params, trace: Trace, examples: Batch) -> Deltas:
-    delta = [mlp.loss.delta(trace.z[-1], examples.y) * examples.share[:, None]]
-    for l in range(len(params) - 1, 0, -1):
-        df = mlp.activations[l - 1].df
-        delta.append((delta[-1] @ params[l].W.T) * df(trace.z[l - 1], trace.a[l]))
-    return tuple(reversed(delta))
+def _last_delta(mlp: MLP, trace: Trace, examples: Batch) -> Delta:
+    """BP1. Where the slope is 0 so is the product: with two full operands XLA computes it once, not again for the bias."""
+    slope = mlp.loss.delta(trace.z[-1], examples.y)
+    return jnp.where(slope == 0, slope, slope * examples.share[:, None])
+
+
+def _delta_before(mlp: MLP, params: Params, trace: Trace, l: int, delta: Delta) -> Delta:
+    """BP2"""
+    return (delta @ params[l].W.T) * mlp.activations[l - 1].df(trace.z[l - 1], trace.a[l])
 
 
 @compiled
@@ -59,7 +64,10 @@ def deltas(mlp: MLP, params: Params, trace: Trace, y: Data, *, weights: Data | N
     [(5, 3), (5, 2), (5, 1)]
     """
     check_differentiable(mlp)
-    return _deltas(mlp, params, trace, batch(mlp, params, trace.a[0], y, weights))
+    backwards = [_last_delta(mlp, trace, batch(mlp, params, trace.a[0], y, weights))]
+    for l in range(len(params) - 1, 0, -1):
+        backwards.append(_delta_before(mlp, params, trace, l, backwards[-1]))
+    return tuple(reversed(backwards))
 
 
 @jax.jit
@@ -85,6 +93,9 @@ def backprop(
     mlp: MLP, params: Params, x: Data, y: Data, *, weights: Data | None = None, penalty: Penalty | None = None
 ) -> tuple[Scalar, Params]:
     """The loss and its gradient by backpropagation: forward, deltas, layer gradients (BP1 to BP4).
+
+    A layer's gradient is computed before the delta of the layer below, as soon as its own delta is known: what
+    `layer_gradients(trace, deltas(…))` computes, in the order that holds the least.
 
     Args:
         mlp: the network.
@@ -114,5 +125,15 @@ def backprop(
     """
     examples = batch(mlp, params, x, y, weights)
     trace = forward_pass(mlp, params, examples.x)
-    gradient = layer_gradients(trace, _deltas(mlp, params, trace, examples))
+    gradient = _layer_by_layer(mlp, params, trace, examples)
     return objective(mlp, params, trace, examples, penalty), penalties.added(penalty, params, gradient)
+
+
+def _layer_by_layer(mlp: MLP, params: Params, trace: Trace, examples: Batch) -> Params:
+    delta, gradient = _last_delta(mlp, trace, examples), []
+    for l in range(len(params) - 1, -1, -1):
+        W = transposed(trace.a[l], delta) @ delta if l else trace.a[0].T @ delta
+        gradient.append(Layer(W=W, b=jnp.sum(delta, axis=0)))
+        if l:
+            delta = _delta_before(mlp, params, trace, l, after(W, delta))
+    return tuple(reversed(gradient))

@@ -40,7 +40,7 @@ def path_count(mlp: MLP) -> int:
 def path_multiplications(mlp: MLP, n: int = 1) -> int:
     """How many multiplications `path_sum` does for n examples after the forward pass.
 
-    A path from layer l to the output of a network of L layers has a slope and a weight for each of the L - l layers it
+    A path from layer l to the output of a network of D layers has a slope and a weight for each of the D - l layers it
     crosses, the delta at its end, and for a weight the input at its start.
 
     >>> path_multiplications(MLP((4, 3, 2, 1)))
@@ -60,7 +60,7 @@ def path_sum(
 ) -> tuple[Scalar, Params]:
     """The loss and its gradient as a sum over all paths (PATH), each multiplied out from scratch.
 
-    For small networks: 4-3-2-1 has 41 paths, 64-64-32-10 has a million and a half. `path_multiplications` says what it
+    For small networks: 4-3-2-1 has 41 paths, 64-64-32-10 has 1.4 million. `path_multiplications` says what it
     will cost.
 
     Args, returns, raises: as `backprop`; and ValueError for more than `MOST_PATHS` paths.
