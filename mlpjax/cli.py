@@ -22,6 +22,7 @@ from mlpjax.network import MLP
 app = typer.Typer(
     help="Multilayer perceptrons in JAX, with gradients derived by hand and proven equal to jax.grad.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     add_completion=True,
     pretty_exceptions_enable=False,
 )
@@ -31,15 +32,12 @@ EXACT_TO = {"finite_difference": 1e-5}
 """How far a gradient method may lie from jax.grad in float64, where that is not 1e-9."""
 
 EPILOG = """
-[bold]Examples[/bold]
+**Examples**
 
-  mlpjax train digits
-
-  mlpjax train digits --layers 128,64 --activation tanh --optimizer sgd --learning-rate 0.1
-
-  mlpjax train diabetes --layers none --l1 0.01   (linear regression with exact zeros)
-
-  mlpjax train iris --layers 4 --gradient path_sum   (the chain rule without memoization)
+* mlpjax train digits
+* mlpjax train digits --layers 128,64 --activation tanh --optimizer sgd --learning-rate 0.1
+* mlpjax train diabetes --layers none --optimizer sgd --l1 0.05: linear regression with exact zeros
+* mlpjax train iris --layers 4 --gradient path_sum: the chain rule without memoization
 """
 
 

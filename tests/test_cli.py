@@ -152,9 +152,10 @@ def test_divergence_is_told_and_what_was_learned_is_kept(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_learned(tmp_path):
+def test_ctrl_c_keeps_what_was_learned_and_compiled_code_is_kept_on_disk(tmp_path):
     command = [sys.executable, "-m", "mlpjax", "train", "digits", "--epochs", "100000", "--out", str(tmp_path / "run")]
-    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"), "PYTHONUNBUFFERED": "1"}
+    environment = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
+    environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     for line in process.stdout:
         if line.startswith("training:"):
@@ -168,6 +169,7 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path):
     assert history["stopped"] == "interrupted"
     assert len(history["loss"]) > 0
     assert (tmp_path / "run/parameters.safetensors").exists()
+    assert any((tmp_path / "cache/mlpjax/xla").iterdir())
 
 
 def test_help_teaches(run):

@@ -24,8 +24,8 @@ from mlpjax.types import Data, Layer, Params, Penalty, Scalar
 
 Path = Sequence[Int[Array, " paths"]]
 
-MOST_PATHS = 2**27
-"""Above this many paths an example, `path_sum` refuses: their indices alone would fill gigabytes."""
+MOST_PATHS = 2**24
+"""Above this many paths an example, `path_sum` refuses: their indices and products would fill a gigabyte and more."""
 
 
 def path_count(mlp: MLP) -> int:
