@@ -174,11 +174,11 @@ def _train(mlp: MLP, params, key: jax.Array, data: Dataset, options: runs.Option
         console=console,
         disable=not console.is_terminal,
     )
-    times, every = [], max(1, options.epochs // 10)
+    times, every = [time.perf_counter()], max(1, options.epochs // 10)
 
     def progress(epoch: int, score: runs.Score) -> None:
         times.append(time.perf_counter())
-        recent = times[-20:]
+        recent = (times[1:] if epoch > 1 else times)[-20:]  # the first epoch compiles
         rate = (len(recent) - 1) * len(data.x_train) / max(recent[-1] - recent[0], 1e-9)
         line = f"loss {score.loss:.4f}  {_score(data, score)}  {rate:,.0f} examples/s"
         bar.update(task, completed=epoch, description=line)

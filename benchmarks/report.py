@@ -1,0 +1,121 @@
+"""What was measured, on what: tables for people, and one JSON file a device."""
+
+import json
+import os
+import platform
+import re
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import jax
+from rich import box
+from rich.table import Table
+
+LIBRARIES = ("mlpjax", "jax", "jaxlib", "optax", "numpy", "scikit-learn", "torch", "equinox", "flax")
+
+
+def machine() -> dict:
+    """The machine, in words and numbers."""
+    return {
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "device": jax.devices()[0].device_kind,
+        "platform": jax.default_backend(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
+
+
+def versions() -> dict[str, str | None]:
+    """Every library's version, None for one that is not installed."""
+    return {name: _version(name) for name in LIBRARIES}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def write(results: dict, folder: Path) -> Path:
+    """Write the results of this device, whole or not at all, over those before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{re.sub('[^a-z0-9]+', '-', results['machine']['device'].lower()).strip('-')}.json"
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{path.name}.", delete=False, encoding="utf-8") as file:
+        json.dump(results, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+    return path
+
+
+def tables(results: dict) -> list[Table]:
+    """A table for each comparison that was made."""
+    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak}
+    return [table(results[name]) for name, table in made.items() if name in results]
+
+
+def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _spread(ratio: dict) -> str:
+    return f"{ratio['p5']:.3g}–{ratio['p95']:.3g}"
+
+
+def _met(holds: bool) -> str:
+    return "[green]yes[/]" if holds else "[red]no[/]"
+
+
+def _gradient(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        time, memory = row["time_ratio"], row["memory_ratio"]
+        met = time["median"] <= 1 and (memory is None or memory <= 1)
+        name = f"{row['network']}, {row['batch']}, {row['activation']}"
+        microseconds = f"{row['microseconds_per_step']['backprop']:,.1f}"
+        bytes_ratio = "-" if memory is None else f"{memory:.3f}"
+        rows.append([name, microseconds, f"{time['median']:.3f}", _spread(time), bytes_ratio, _met(met)])
+    title = "backprop over autodiff in gradient descent (targets: time and memory ≤ 1)"
+    return _table(title, ["network, batch", "µs/step", "time", "5–95 %", "memory", "met"], rows)
+
+
+def _epoch(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        microseconds = row["microseconds_per_step"]
+        rows.append([f"{row['network']}, {row['batch']}: mlpjax", f"{microseconds['mlpjax']:,.1f}"])
+        for peer, ratio in row["peer_over_mlpjax"].items():
+            expected = row["expected"].get(peer)
+            target = [] if expected is None else [f"×{expected:g}", _met(ratio["median"] >= expected)]
+            rows.append([f"  {peer}", f"{microseconds[peer]:,.1f}", f"×{ratio['median']:.3g}", _spread(ratio), *target])
+        rows += [[f"  {peer}: left out"] for peer in row["left_out"]]
+    title = "an epoch with Adam: peer over mlpjax (target: as far ahead as the prototype)"
+    return _table(title, ["network, batch: library", "µs/step", "ratio", "5–95 %", "target", "met"], rows)
+
+
+def _peak(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        for name, rate in row["gflop_per_second"].items():
+            ratio = row["rate_over"].get(name)
+            compared = [] if ratio is None else [f"{ratio['median']:.3f}", _spread(ratio), _met(ratio["median"] >= 0.9)]
+            rows.append([name, f"{row['microseconds'][name]:,.0f}", f"{rate:,.0f}", *compared])
+    title = f"{results[0]['network']}, {results[0]['batch']}: the rate of backprop over that of bare products (target: ≥ 0.90)"
+    return _table(title, ["", "µs", "GFLOP/s", "ratio", "5–95 %", "met"], rows)
