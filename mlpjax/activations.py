@@ -13,6 +13,7 @@ pass has already computed: sigmoid and tanh need nothing else, which is what mad
 True
 """
 
+import functools
 from dataclasses import dataclass, field
 
 import jax
@@ -27,8 +28,8 @@ class Activation:
     """An activation function and its derivatives.
 
     Attributes:
-        name: identifies the record. Two records of one name are equal, so that equal networks share one compilation; a
-            function of your own needs a name of its own.
+        name: what files and the command line call it. Records are equal that have the same name and the same functions,
+            and equal networks share one compilation.
         f: `f(z)`, elementwise.
         df: the slope `f'(z)`, computed from `z` and `a = f(z)`.
         d2f: the curvature `f''(z)`, likewise.
@@ -44,9 +45,9 @@ class Activation:
     """
 
     name: str
-    f: Elementwise = field(compare=False, repr=False)
-    df: Slope = field(compare=False, repr=False)
-    d2f: Slope = field(compare=False, repr=False)
+    f: Elementwise = field(repr=False)
+    df: Slope = field(repr=False)
+    d2f: Slope = field(repr=False)
     initializer: str = field(default="glorot_uniform", compare=False, repr=False)
     differentiable: bool = field(default=True, compare=False, repr=False)
 
@@ -130,7 +131,11 @@ def leaky_relu(slope: float = 0.01) -> Activation:
 
     Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models, ICML 2013.
     """
-    slope = _positive("slope", slope, "use relu for a slope of 0")
+    return _leaky_relu(_positive("slope", slope, "use relu for a slope of 0"))
+
+
+@functools.cache
+def _leaky_relu(slope: float) -> Activation:
     return Activation(
         f"leaky_relu({slope!r})",
         f=lambda z: jnp.where(z >= 0, z, slope * z),
@@ -164,6 +169,7 @@ def _positive(name: str, number: float, advice: str) -> float:
     return float(number)
 
 
+@functools.cache
 def _exponential_linear(name: str, alpha: float, scale: float, initializer: str) -> Activation:
     return Activation(
         name,

@@ -7,7 +7,7 @@ the numbers and belongs where data come in.
 import jax.numpy as jnp
 import numpy as np
 
-from mlpjax.types import Data, Params
+from mlpjax.types import Data, Params, Penalty
 
 
 def check_params(mlp, params: Params) -> None:
@@ -15,6 +15,7 @@ def check_params(mlp, params: Params) -> None:
 
     Raises:
         ValueError: the number of layers or the shape of a layer is not what `mlp.sizes` says.
+        TypeError: they are not all of one floating point type.
     """
     expected = list(zip(mlp.sizes[:-1], mlp.sizes[1:], strict=True))
     if len(params) != len(expected):
@@ -24,6 +25,17 @@ def check_params(mlp, params: Params) -> None:
             raise ValueError(
                 f"layer {number} of a network of sizes {mlp.sizes} must have W of shape {shape} and b of shape "
                 f"{shape[1:]}, got {jnp.shape(layer.W)} and {jnp.shape(layer.b)}"
+            )
+        _check_dtype(number, layer, jnp.result_type(params[0].W))
+
+
+def _check_dtype(number: int, layer, expected) -> None:
+    for name, array in zip("Wb", layer, strict=True):
+        dtype = jnp.result_type(array)
+        if dtype != expected or not jnp.issubdtype(dtype, jnp.floating):
+            wanted = expected if jnp.issubdtype(expected, jnp.floating) else "a floating point type"
+            raise TypeError(
+                f"all parameters must have one floating point type; {name} of layer {number} is {dtype}, expected {wanted}"
             )
 
 
@@ -132,12 +144,28 @@ def _check_rows(name: str, array: np.ndarray, good: np.ndarray, wanted: str) -> 
     raise ValueError(f"{name} must hold {wanted}; {place} is {array[first]} ({(~good).sum()} such of {good.size})")
 
 
-def check_penalty(penalty) -> None:
-    """The strengths of a penalty are not negative.
+def check_finite_params(params: Params) -> None:
+    """Training can start from the parameters.
 
     Raises:
-        ValueError: one of them is.
+        ValueError: one of them is not finite; the message names the layer.
     """
-    for name, strength in zip(("l1", "l2"), penalty or (), strict=False):
-        if not np.all(np.asarray(strength) >= 0):
-            raise ValueError(f"the {name} penalty must be 0 or more, got {strength}")
+    for number, layer in enumerate(params, 1):
+        for name, array in zip("Wb", layer, strict=True):
+            _check_finite(f"params, {name} of layer {number},", np.asarray(array))
+
+
+def check_penalty(penalty) -> None:
+    """The strengths of a penalty are finite and not negative.
+
+    Raises:
+        ValueError: one of them is not.
+        TypeError: it is not a `Penalty`.
+    """
+    if penalty is None:
+        return
+    if not isinstance(penalty, Penalty):
+        raise TypeError(f"penalty must be a Penalty(l1=…, l2=…), got {penalty!r}")
+    for name, strength in penalty._asdict().items():
+        if not np.all((np.asarray(strength) >= 0) & np.isfinite(strength)):
+            raise ValueError(f"the {name} penalty must be a finite number of 0 or more, got {strength}")

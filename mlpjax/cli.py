@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import jax
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import mlpjax
@@ -57,16 +58,19 @@ def _main(
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
-    """What is wrong with the options or the data, in one line and with exit code 2."""
+def _plain_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """What is wrong, in one line on stderr and with exit code 2."""
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
-        console.print(f"[bold red]error:[/bold red] {error}", markup=True)
-        raise typer.Exit(2) from None
     except ModuleNotFoundError as error:
-        console.print(f"[bold red]error:[/bold red] this needs {error.name}: pip install 'mlpjax\\[cli]'")
-        raise typer.Exit(2) from None
+        _fail(f"this needs {error.name}: pip install 'mlpjax[cli]'", 2)
+    except kinds as error:
+        _fail(str(error), 2)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/bold red] {escape(message)}")
+    raise typer.Exit(code)
 
 
 def _layers(text: str) -> tuple[int, ...]:
@@ -118,21 +122,22 @@ def train(
 
     Exit codes: 0 done; 1 training diverged, or the gradient is wrong; 2 wrong options; 130 interrupted.
     """
-    with _plain_errors():
+    with _plain_errors(ValueError, TypeError, OSError):
         dataset = bundled(data, seed)
         l2 = runs.default_l2(dataset) if l2 is None else l2
         options = runs.Options(_layers(layers), activation, optimizer, learning_rate, batch_size, epochs, l1, l2, seed, gradient)
         mlp = runs.network(dataset, options)
         runs.check(mlp, options, dataset)
         folder = runs.claim_folder(out or Path("runs") / f"{data}-{time.strftime('%Y%m%d-%H%M%S')}")
-        _cache_compiled_code()
-        _describe(dataset, mlp)
-        params, key = runs.start(mlp, options)
-        error = _checked_gradient(mlp, params, dataset, options)
-        trained = _train(mlp, params, key, dataset, options)
-        _report(dataset, trained)
-        files = runs.write_folder(folder, mlp, dataset, options, trained, error)
-    console.print(f"written to [bold]{folder}[/bold]: {', '.join(files)}")
+    _cache_compiled_code()
+    _describe(dataset, mlp)
+    params, key = runs.start(mlp, options)
+    error = _checked_gradient(mlp, params, dataset, options)
+    trained = _train(mlp, params, key, dataset, options)
+    _report(dataset, trained)
+    with _plain_errors(OSError):
+        folder = runs.write_folder(folder, mlp, dataset, options, trained, error)
+    console.print(f"written to [bold]{escape(str(folder))}[/bold]: {', '.join(sorted(file.name for file in folder.iterdir()))}")
     raise typer.Exit({"diverged": 1, "interrupted": 130}.get(trained.history.stopped, 0))
 
 
@@ -155,8 +160,7 @@ def _checked_gradient(mlp: MLP, params, data: Dataset, options: runs.Options) ->
         f"largest relative error [bold]{error:.1e}[/bold]"
     )
     if not error <= EXACT_TO.get(options.gradient, 1e-9):
-        console.print("[bold red]error:[/bold red] the gradient is wrong; please report this with the options that you used")
-        raise typer.Exit(1)
+        _fail("the gradient is wrong; please report this with the options that you used", 1)
     return error
 
 
@@ -190,7 +194,7 @@ def _train(mlp: MLP, params, key: jax.Array, data: Dataset, options: runs.Option
         task = bar.add_task("compiling", total=options.epochs)
         trained = runs.train(mlp, params, key, data, options, progress)
     for warning in said:
-        console.print(f"[bold yellow]warning:[/bold yellow] {warning.message}")
+        console.print(f"[bold yellow]warning:[/bold yellow] {escape(str(warning.message))}")
     return trained
 
 

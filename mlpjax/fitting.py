@@ -17,6 +17,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Callable
+from numbers import Integral
 from typing import NamedTuple
 
 import jax
@@ -28,7 +29,7 @@ from mlpjax import checks
 from mlpjax.gradients.backprop import backprop
 from mlpjax.gradients.method import check_differentiable
 from mlpjax.network import MLP, forward
-from mlpjax.training import Info, State, check_batch_size, epoch, epoch_plan, mini_batch_step, start
+from mlpjax.training import Info, State, check_batch_size, epoch, epoch_plan, mini_batch_step, norm, start
 from mlpjax.types import Data, GradFn, Params, Penalty, PRNGKey
 
 DEFAULT_OPTIMIZER = optax.adam(1e-3)
@@ -95,7 +96,7 @@ def fit(
         x: the examples, shape (n, sizes[0]), finite.
         y: the targets, shape (n, sizes[-1]), or (n,) integer labels, such as the loss takes.
         key: the order of the examples; the same key gives the same bits on one machine.
-        optimizer: any Optax transformation.
+        optimizer: any Optax transformation. Keep one object for several calls: a fresh one compiles again.
         epochs: passes over the data, 1 or more.
         batch_size: 1 is SGD, n is gradient descent, between is mini-batch; 32, or n if that is less, unless given.
         weights: one weight for each example.
@@ -114,8 +115,11 @@ def fit(
     """
     checks.check_params(mlp, params)
     checks.check_data(mlp, x, y, weights)
+    checks.check_finite_params(params)
     checks.check_penalty(penalty)
     check_differentiable(mlp)
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(f"optimizer must be an Optax transformation such as optax.adam(1e-3), got {optimizer!r}")
     check_epochs(epochs)
     dtype, n = params[0].W.dtype, len(x)
     run = _Run(
@@ -125,15 +129,17 @@ def fit(
         check_batch_size(min(32, n) if batch_size is None else batch_size, n),
         jnp.asarray(x, dtype),
         jnp.asarray(y) if mlp.loss.target.labels else jnp.asarray(y, dtype),
-        None if weights is None else jnp.asarray(weights, dtype),
+        None if weights is None else jnp.asarray(weights),
         penalty,
     )
     return _loop(run, start(params, optimizer, key), epochs, tol, callback)
 
 
 def check_epochs(epochs: int) -> None:
-    """At least one epoch, or a ValueError that says so."""
-    if operator.index(epochs) < 1:
+    """At least one epoch, or an error that says so."""
+    if not isinstance(epochs, Integral):
+        raise TypeError(f"epochs must be a whole number, got {epochs!r}")
+    if epochs < 1:
         raise ValueError(f"epochs must be 1 or more, got {epochs}")
 
 
@@ -142,7 +148,7 @@ def _measured_epoch(mlp, optimizer, state, x, y, **options):
     """An epoch, and the norms of the parameters before it, of those after it and of their change."""
     after, info = epoch(mlp, optimizer, state, x, y, **options)
     change = jax.tree.map(jnp.subtract, after.params, state.params)
-    return after, info, tuple(optax.tree.norm(params) for params in (state.params, after.params, change))
+    return after, info, tuple(norm(params) for params in (state.params, after.params, change))
 
 
 def _loop(run: _Run, state: State, epochs: int, tol: float | None, callback: Callback | None) -> tuple[State, History]:
@@ -152,13 +158,13 @@ def _loop(run: _Run, state: State, epochs: int, tol: float | None, callback: Cal
     try:
         for number in range(1, epochs + 1):
             after, info, norms = _measured_epoch(state=state, **run._asdict())
-            before, norm, change = jax.device_get(norms)
-            if not (np.isfinite(info.loss) and np.isfinite(norm)):
+            before, size, change = jax.device_get(norms)
+            if not (np.isfinite(info.loss) and np.isfinite(size)):
                 state, where = _last_finite(run, state)
                 stopped, message = "diverged", f"training diverged in epoch {number}, {where}"
                 break
             state = after
-            rows.append((*jax.device_get(info), change / max(before, np.finfo(norm.dtype).tiny)))
+            rows.append((*jax.device_get(info), change / max(before, np.finfo(np.float32).tiny)))
             if callback is not None:
                 callback(number, state, info)
             if tol is not None and change <= tol * before:
@@ -199,9 +205,9 @@ def _what_broke(mlp: MLP, before: Params, after: Params, x: jax.Array, info: Inf
     layers = len(before)
 
     def first(values) -> int | None:
-        return next((number for number, value in values if not np.isfinite(value)), None)
+        return next((number for number, value in values if not jnp.isfinite(value).all()), None)
 
-    number = first((l, jnp.sum(jnp.abs(z))) for l, z in enumerate(forward(mlp, before, x).z, 1))
+    number = first(enumerate(forward(mlp, before, x).z, 1))
     if number:
         return f"the pre-activations of layer {number} of {layers} overflow"
     if not np.isfinite(info.loss):
@@ -209,5 +215,5 @@ def _what_broke(mlp: MLP, before: Params, after: Params, x: jax.Array, info: Inf
     number = first(reversed(list(enumerate(info.gradient_norms, 1))))
     if number:
         return f"the gradient of layer {number} of {layers} overflows"
-    number = first((l, optax.tree.norm(layer)) for l, layer in enumerate(after, 1))
+    number = first((l, norm(layer)) for l, layer in enumerate(after, 1))
     return f"the update of layer {number} of {layers} overflows" if number else ""

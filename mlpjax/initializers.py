@@ -40,8 +40,10 @@ class Initializer:
     def layer(self, key: PRNGKey, fan_in: int, fan_out: int, dtype=None) -> Layer:
         """Draw one layer; `dtype` is JAX's default floating point type unless given."""
         dtype = jnp.result_type(float) if dtype is None else dtype
+        drawn = jnp.promote_types(dtype, jnp.float32)
         key_W, key_b = jax.random.split(key)
-        return Layer(W=self.weights(key_W, (fan_in, fan_out), dtype), b=self.biases(key_b, (fan_out,), dtype))
+        W, b = self.weights(key_W, (fan_in, fan_out), drawn), self.biases(key_b, (fan_out,), drawn)
+        return Layer(W=W.astype(dtype), b=b.astype(dtype))
 
 
 glorot_normal = Initializer("glorot_normal", draws.glorot_normal())

@@ -18,6 +18,7 @@ Names are Optax's wherever Optax has the loss.
 [[-0.119, 0.119]]
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -50,15 +51,15 @@ class Loss:
     """A loss on logits: value, delta, curvature times a vector, and inverse link; see the module's docstring.
 
     Attributes:
-        name: identifies the record. Two records of one name are equal; a loss of your own needs a name of its own.
+        name: what files and the command line call it. Records are equal that have the same name and the same functions.
         target: what it takes as `y`. Shape `(n, k)`, or `(n,)` where `target.labels`.
     """
 
     name: str
-    value: Callable[[jax.Array, jax.Array], jax.Array] = field(compare=False, repr=False)
-    delta: Callable[[jax.Array, jax.Array], jax.Array] = field(compare=False, repr=False)
-    curvature: Callable[[jax.Array, jax.Array, jax.Array], jax.Array] = field(compare=False, repr=False)
-    inverse_link: Callable[[jax.Array], jax.Array] = field(compare=False, repr=False)
+    value: Callable[[jax.Array, jax.Array], jax.Array] = field(repr=False)
+    delta: Callable[[jax.Array, jax.Array], jax.Array] = field(repr=False)
+    curvature: Callable[[jax.Array, jax.Array, jax.Array], jax.Array] = field(repr=False)
+    inverse_link: Callable[[jax.Array], jax.Array] = field(repr=False)
     target: Target = field(default=NUMBERS, compare=False, repr=False)
 
 
@@ -117,7 +118,11 @@ def huber_loss(delta: float = 1.0) -> Loss:
     d = float(delta)
     if not d > 0:
         raise ValueError(f"delta must be above 0, got {delta!r}; for small residuals in no way squared use absolute_error")
+    return _huber_loss(d)
 
+
+@functools.cache
+def _huber_loss(d: float) -> Loss:
     def value(z, y):
         r = jnp.abs(z - y)
         near = jnp.where(r <= d, r, d)
@@ -151,6 +156,11 @@ def quantile_loss(quantile: float = 0.5) -> Loss:
     q = float(quantile)
     if not 0 < q < 1:
         raise ValueError(f"quantile must lie between 0 and 1, got {quantile!r}")
+    return _quantile_loss(q)
+
+
+@functools.cache
+def _quantile_loss(q: float) -> Loss:
     return Loss(
         f"quantile_loss({q!r})",
         value=lambda z, y: jnp.sum(jnp.where(y > z, q, q - 1) * (y - z), axis=1),
@@ -235,7 +245,8 @@ softmax_cross_entropy_with_integer_labels = Loss(
 )
 """`-log p[y]`, delta `p - onehot(y)`, curvature `p (v - <p, v>)`, prediction `p = softmax(z)`.
 
-(LOSS-softmax_cross_entropy_with_integer_labels) The targets are class labels `y: (n,)` from 0 to k - 1.
+(LOSS-softmax_cross_entropy_with_integer_labels) The targets are class labels `y: (n,)` from 0 to k - 1. `fit` checks them;
+under jit they cannot be, and one out of range has no loss.
 """
 
 
@@ -310,6 +321,11 @@ def at_output(loss: Loss, activation: Activation) -> Loss:
             f"{activation.name!r} has no slope to train with at the output: use losses.perceptron_loss, on the input of a "
             "threshold unit"
         )
+    return _at_output(loss, activation)
+
+
+@functools.cache
+def _at_output(loss: Loss, activation: Activation) -> Loss:
     f, df, d2f = activation.f, activation.df, activation.d2f
 
     def delta(z, y):

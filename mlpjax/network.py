@@ -43,7 +43,7 @@ class MLP:
 
     Raises:
         ValueError: a size below 1, fewer than two sizes, an unknown name or a wrong number of activations.
-        TypeError: a size is not a whole number.
+        TypeError: a size is not a whole number, or an activation or the loss is neither a name nor a record.
 
     >>> MLP((2, 8, 8, 2), "relu", "softmax_cross_entropy") == MLP([2, 8, 8, 2], ["relu"] * 2, losses.softmax_cross_entropy)
     True
@@ -64,8 +64,8 @@ class MLP:
         sizes = _sizes(sizes)
         object.__setattr__(self, "sizes", sizes)
         object.__setattr__(self, "activation", _activation(activation, len(sizes) - 2))
-        object.__setattr__(self, "loss", losses.named(loss) if isinstance(loss, str) else loss)
-        object.__setattr__(self, "precision", precision)
+        object.__setattr__(self, "loss", _loss(loss))
+        object.__setattr__(self, "precision", _precision(precision))
 
     @property
     def activations(self) -> tuple[Activation, ...]:
@@ -94,14 +94,37 @@ def _sizes(given: Iterable) -> tuple[int, ...]:
 
 def _activation(given: Activation | str | Iterable[Activation | str], hidden: int) -> Activation | tuple[Activation, ...]:
     """One record where all the hidden layers have the same, so that equal networks compare equal; else one for each."""
-    records = (_record(given),) * hidden if isinstance(given, str | Activation) else tuple(map(_record, given))
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        records = (_record(given),) * hidden
+    else:
+        records = tuple(_record(one) for one in given)
     if len(records) != hidden:
         raise ValueError(f"activation must be one record or one for each of {hidden} hidden layers, got {len(records)}")
     return records[0] if len(set(records)) == 1 else records
 
 
 def _record(given: Activation | str) -> Activation:
-    return activations.named(given) if isinstance(given, str) else given
+    record = activations.named(given) if isinstance(given, str) else given
+    if not isinstance(record, Activation):
+        raise TypeError(f"activation must be a name or a record such as mlpjax.activations.relu, got {given!r}")
+    return record
+
+
+def _loss(given: Loss | str) -> Loss:
+    record = losses.named(given) if isinstance(given, str) else given
+    if not isinstance(record, Loss):
+        raise TypeError(f"loss must be a name or a record such as mlpjax.losses.squared_error, got {given!r}")
+    return record
+
+
+def _precision(given: str | None) -> str | None:
+    try:
+        with jax.default_matmul_precision(given):
+            return given
+    except ValueError as error:
+        raise ValueError(
+            f"precision must be one that jax.default_matmul_precision takes, or None; got {given!r}: {error}"
+        ) from None
 
 
 P = ParamSpec("P")

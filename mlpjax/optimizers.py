@@ -8,6 +8,7 @@
 """
 
 import functools
+import math
 
 import optax
 
@@ -38,6 +39,12 @@ def named(name: str, learning_rate: optax.ScalarOrSchedule) -> optax.GradientTra
     Raises:
         ValueError: there is none of that name, and the message suggests the nearest; or the rate is not above 0.
     """
-    if not callable(learning_rate) and not learning_rate > 0:
-        raise ValueError(f"the learning rate must be above 0, got {learning_rate}")
+    if not callable(learning_rate) and not 0 < learning_rate < math.inf:
+        raise ValueError(f"the learning rate must be a finite number above 0, got {learning_rate}")
+    return _made(name, learning_rate)
+
+
+@functools.cache
+def _made(name: str, learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
+    """One object for each name and rate: a fresh one would be compiled for again."""
     return names.find("optimizer", name, RECORDS, {})(learning_rate)

@@ -30,21 +30,20 @@ def training_picture(
     """
     from matplotlib.figure import Figure
 
-    epochs = np.arange(1, len(loss) + 1)
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     figure.suptitle(title)
     left, middle, right = figure.subplots(1, 3)
-    _curves(left, epochs, {"training": loss}, "loss", logarithmic=bool(np.all(np.asarray(loss) > 0)))
-    _curves(middle, epochs, scores, SCORES[score_name])
+    _curves(left, {"training": loss}, "loss", logarithmic=bool(np.all(np.asarray(loss) > 0)))
+    _curves(middle, scores, SCORES[score_name])
     layers = {f"layer {l}": norms for l, norms in enumerate(np.transpose(gradient_norms), 1)}
-    _curves(right, epochs, layers, "norm of the gradient", logarithmic=bool(np.all(gradient_norms > 0)))
+    _curves(right, layers, "norm of the gradient", logarithmic=bool(np.all(gradient_norms > 0)))
     figure.savefig(path, dpi=150)
 
 
-def _curves(axes, epochs: np.ndarray, curves: Mapping[str, Curve], label: str, logarithmic: bool = False) -> None:
-    single = "o" if len(epochs) == 1 else None
+def _curves(axes, curves: Mapping[str, Curve], label: str, logarithmic: bool = False) -> None:
     for name, values in curves.items():
-        axes.plot(epochs, values, label=name, linewidth=1.2, marker=single)
+        single = "o" if len(values) == 1 else None
+        axes.plot(range(1, len(values) + 1), values, label=name, linewidth=1.2, marker=single)
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.set_yscale("log" if logarithmic else "linear")

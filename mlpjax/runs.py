@@ -1,7 +1,9 @@
 """A training run on a bundled data set, from its options to its folder."""
 
 import functools
+import itertools
 import json
+import math
 import os
 import platform
 import shutil
@@ -14,7 +16,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 import mlpjax
@@ -102,7 +103,7 @@ def gradient_error(mlp: MLP, params: Params, data: Dataset, options: Options) ->
     Relative to the largest coordinate of its own array.
     """
     method = gradient_method(options.gradient)
-    penalty = Penalty(options.l1, options.l2)
+    penalty = Penalty(l2=options.l2)  # L1 is not in the gradient: it is the proximal step's
     with jax.enable_x64(True):
         params = jax.tree.map(lambda array: jnp.asarray(array, jnp.float64), params)
         batch = data.x_train[: options.batch_size], data.y_train[: options.batch_size]
@@ -132,9 +133,10 @@ def train(mlp: MLP, params: Params, key: jax.Array, data: Dataset, options: Opti
     curves: dict[str, list[float]] = {"training": [], "test": []}
 
     def after_epoch(epoch, state, info):
-        curves["training"].append(score(mlp, state.params, training, data.y_train).score)
-        curves["test"].append(score(mlp, state.params, test, data.y_test).score)
-        progress(epoch, Score(float(info.loss), curves["training"][-1]))
+        scores = [score(mlp, state.params, *part).score for part in ((training, data.y_train), (test, data.y_test))]
+        for curve, value in zip(curves.values(), scores, strict=True):
+            curve.append(value)
+        progress(epoch, Score(float(info.loss), scores[0]))
 
     began = time.perf_counter()
     state, history = fit(
@@ -151,6 +153,8 @@ def train(mlp: MLP, params: Params, key: jax.Array, data: Dataset, options: Opti
         callback=after_epoch,
     )
     seconds = time.perf_counter() - began
+    complete = min(len(history.loss), *map(len, curves.values()))  # Ctrl-C may fall between two of them
+    curves = {part: curve[:complete] for part, curve in curves.items()}
     return Trained(state.params, history, curves, score(mlp, state.params, test, data.y_test), seconds)
 
 
@@ -181,29 +185,53 @@ def claim_folder(path: Path) -> Path:
     return path
 
 
-def write_folder(path: Path, mlp: MLP, data: Dataset, options: Options, trained: Trained, error: float) -> list[str]:
-    """Write parameters, configuration, history and a picture, all of them or none.
+def write_folder(path: Path, mlp: MLP, data: Dataset, options: Options, trained: Trained, error: float) -> Path:
+    """Write parameters, configuration and history, all of them or none, and then a picture.
 
     Returns:
-        The names of the files.
+        The folder: `path`, or one beside it if another run has taken that in the meantime.
+
+    Raises:
+        OSError: it cannot be written.
     """
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
-        temporary.chmod(0o755)
+        temporary.chmod(0o777 & ~storage.umask())
         storage.save(temporary / "parameters.safetensors", mlp, trained.params)
         _write_json(temporary / "config.json", _configuration(mlp, data, options, trained, error))
         _write_json(temporary / "history.json", _curves(trained))
-        if len(trained.history.loss):
-            _draw(temporary / "training.png", mlp, data, trained)
-        os.rename(temporary, path)
+        path = _move(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    return sorted(file.name for file in path.iterdir())
+    if len(trained.history.loss):
+        _draw(path / "training.png", mlp, data, trained)
+    return path
+
+
+def _move(temporary: Path, path: Path) -> Path:
+    for number in itertools.count(2):
+        try:
+            os.rename(temporary, path)
+            return path
+        except OSError:
+            if not path.exists():
+                raise
+            path = path.with_name(f"{path.name.removesuffix(f'-{number - 1}')}-{number}")
+    raise AssertionError("there is always a next number")
 
 
 def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(content):
+    """What JSON can hold: null for a number that is not finite."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _configuration(mlp: MLP, data: Dataset, options: Options, trained: Trained, error: float) -> dict:
@@ -243,6 +271,5 @@ def _curves(trained: Trained) -> dict:
 
 def _draw(path: Path, mlp: MLP, data: Dataset, trained: Trained) -> None:
     title = f"{data.name}, {'-'.join(map(str, mlp.sizes))}, {mlp.activations[0].name if mlp.activations else 'linear'}"
-    history, epochs = trained.history, len(trained.history.loss)
-    curves = {part: np.resize(values, epochs) for part, values in trained.curves.items()}
-    plots.training_picture(path, title, history.loss, curves, score_name(data), history.gradient_norms)
+    history = trained.history
+    plots.training_picture(path, title, history.loss, trained.curves, score_name(data), history.gradient_norms)

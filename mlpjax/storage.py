@@ -35,12 +35,14 @@ def save(path: str | os.PathLike, mlp: MLP, params: Params) -> None:
         params: its parameters.
 
     Raises:
-        ValueError: the parameters do not fit the network.
+        ValueError: the parameters do not fit the network, or an activation or a loss is your own, which a file cannot hold.
+        ModuleNotFoundError: safetensors is not installed: pip install safetensors.
         OSError: the file cannot be written.
     """
     from safetensors.numpy import save as to_bytes
 
     checks.check_params(mlp, params)
+    _check_restorable(mlp)
     arrays = {
         f"layers.{l}.{name}": np.asarray(array) for l, layer in enumerate(params) for name, array in layer._asdict().items()
     }
@@ -53,6 +55,19 @@ def _description(mlp: MLP) -> dict:
     return {"sizes": list(mlp.sizes), "activations": activations, "loss": mlp.loss.name, "precision": mlp.precision}
 
 
+def _check_restorable(mlp: MLP) -> None:
+    names = [f.name for f in mlp.activations]
+    try:
+        same = MLP(mlp.sizes, names, mlp.loss.name, mlp.precision) == mlp
+    except ValueError:
+        same = False
+    if not same:
+        raise ValueError(
+            f"a file holds names only, and {', '.join([*names, mlp.loss.name])} do not all stand for mlpjax's own records: "
+            "save the parameters alone, for instance with safetensors"
+        )
+
+
 def _write_whole(path: Path, content: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -60,10 +75,18 @@ def _write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def umask() -> int:
+    """The permissions that this process leaves off new files."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def load(path: str | os.PathLike) -> tuple[MLP, Params]:
@@ -74,6 +97,7 @@ def load(path: str | os.PathLike) -> tuple[MLP, Params]:
 
     Raises:
         ValueError: the file is not a network, is damaged, or names an activation or a loss that is not known here.
+        ModuleNotFoundError: safetensors is not installed: pip install safetensors.
         OSError: the file cannot be read.
     """
     from safetensors import SafetensorError, safe_open

@@ -64,15 +64,25 @@ def _update(
     mlp: MLP, optimizer: optax.GradientTransformation, gradient: GradFn, state: State, x, y, weights, scale, penalty
 ) -> tuple[State, Scalar, Params]:
     unscaled = penalty if scale is None else jax.tree.map(lambda strength: strength / scale, penalty)
-    loss, grads = gradient(mlp, state.params, x, y, weights=weights, penalty=unscaled)
-    if scale is not None:
-        loss, grads = jax.tree.map(lambda leaf: (leaf * scale).astype(leaf.dtype), (loss, grads))
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+
+    def value_and_gradient(params):
+        result = gradient(mlp, params, x, y, weights=weights, penalty=unscaled)
+        return result if scale is None else jax.tree.map(lambda leaf: (leaf * scale).astype(leaf.dtype), result)
+
+    loss, grads = value_and_gradient(state.params)
+    update = optax.with_extra_args_support(optimizer).update  # for those that look at the loss, such as a line search
+    extra = {"value": loss, "grad": grads, "value_fn": lambda params: value_and_gradient(params)[0]}
+    updates, opt_state = update(grads, state.opt_state, state.params, **extra)
     return State(optax.apply_updates(state.params, updates), opt_state, state.key), loss, grads
 
 
 def _layer_norms(grads: Params) -> Float[Array, " layers"]:
-    return jnp.stack([optax.tree.norm(layer) for layer in grads])
+    return jnp.stack([norm(layer) for layer in grads])
+
+
+def norm(tree) -> Scalar:
+    """The Euclidean norm over all the arrays of a tree, in float32 at least: float16 would overflow at 256 squared."""
+    return optax.tree.norm(jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), tree))
 
 
 @functools.partial(jax.jit, static_argnames=("mlp", "optimizer", "gradient"))
@@ -158,6 +168,7 @@ def mini_batches(key: PRNGKey, n: int, batch_size: int, weights: Data | None = N
     counted = (jnp.arange(steps * batch_size) >= filling).astype(float).reshape(steps, batch_size)
     if weights is None:
         return MiniBatch(rows, counted if filling else None, None)
+    weights = jnp.asarray(weights, jnp.promote_types(jnp.result_type(weights), jnp.float32))
     counted_weights = weights[rows] * counted
     total, mean = jnp.sum(weights), jnp.sum(counted_weights, axis=1) / jnp.sum(counted, axis=1)
     scale = mean / jnp.where(total == 0, 1, total / n)
@@ -212,7 +223,6 @@ def epoch(
     """
     n = _examples(mlp, x, y, weights)
     x, y = jnp.asarray(x), jnp.asarray(y)
-    weights = None if weights is None else jnp.asarray(weights)
     key, batches = epoch_plan(state.key, n, check_batch_size(batch_size, n), weights)
 
     def one(carry, batch):

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import optax
 import pytest
@@ -15,6 +16,15 @@ CLASSES = MLP((3, 4, 2), loss="softmax_cross_entropy_with_integer_labels")
 X, Y, LABELS = np.ones((5, 3)), np.ones((5, 1)), np.array([0, 1, 0, 1, 1])
 KEY = jax.random.key(0)
 PARAMS = init(REGRESSION, KEY)
+
+
+@pytest.fixture
+def as_users_run_it():
+    """Without the run-time type checks of the tests, which would speak first."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
 
 SHAPES = [
     (REGRESSION, np.ones((5, 2)), Y, r"x must have shape \(n, 3\).*3 features.*got \(5, 2\)"),
@@ -103,7 +113,7 @@ def test_unknown_names():
         optimizers.named("adma", 0.1)
     with pytest.raises(ValueError, match=r"unknown initializer 'zzz'\. Known: .*orthogonal"):
         initializers.named("zzz")
-    with pytest.raises(ValueError, match="learning rate must be above 0, got -1"):
+    with pytest.raises(ValueError, match="learning rate must be a finite number above 0, got -1"):
         optimizers.named("sgd", -1)
     with pytest.raises(ValueError, match="one for each of 2 hidden layers, got 3"):
         MLP((3, 2, 2, 1), ["tanh"] * 3)
@@ -140,14 +150,51 @@ def with_value(array, place, value):
         ({"batch_size": 0}, r"batch_size must be from 1 to 5, the number of examples; got 0"),
         ({"batch_size": 6}, r"batch_size must be from 1 to 5, the number of examples; got 6"),
         ({"epochs": 0}, r"epochs must be 1 or more, got 0"),
-        ({"penalty": Penalty(l1=-0.1)}, r"the l1 penalty must be 0 or more, got -0.1"),
-        ({"penalty": Penalty(l2=-1.0)}, r"the l2 penalty must be 0 or more, got -1.0"),
+        ({"penalty": Penalty(l1=-0.1)}, r"the l1 penalty must be a finite number of 0 or more, got -0.1"),
+        ({"penalty": Penalty(l2=-1.0)}, r"the l2 penalty must be a finite number of 0 or more, got -1.0"),
         ({"mlp": MLP((3, 4, 1), ("step",))}, r"hidden layer 1 has the activation 'step'.*perceptron_loss"),
     ],
 )
 def test_fit_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         fitted(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"epochs": 2.0}, TypeError, "epochs must be a whole number, got 2.0"),
+        ({"penalty": (0.1, 0.0)}, TypeError, r"penalty must be a Penalty\(l1=…, l2=…\), got \(0.1, 0.0\)"),
+        ({"optimizer": ("adam",)}, TypeError, "optimizer must be an Optax transformation"),
+    ],
+)
+def test_fit_refuses_options_of_the_wrong_type(as_users_run_it, options, error, message):
+    with pytest.raises(error, match=message):
+        fitted(**options)
+
+
+def test_fit_refuses_to_start_from_nan():
+    params = (PARAMS[0], Layer(PARAMS[1].W.at[2, 0].set(jnp.nan), PARAMS[1].b))
+    with pytest.raises(ValueError, match=r"params, W of layer 2, must hold finite numbers; .*\[2, 0\] is nan"):
+        fit(REGRESSION, params, X, Y, key=KEY)
+
+
+def test_parameters_of_mixed_or_whole_number_types():
+    mixed = (PARAMS[0], jax.tree.map(lambda p: p.astype(jnp.float32), PARAMS[1]))
+    with pytest.raises(TypeError, match="W of layer 2 is float32, expected float64"):
+        predict(REGRESSION, mixed, X)
+    whole = jax.tree.map(lambda p: jnp.ones(p.shape, int), PARAMS)
+    with pytest.raises(TypeError):
+        predict(REGRESSION, whole, X)
+
+
+def test_records_of_the_wrong_kind(as_users_run_it):
+    with pytest.raises(TypeError, match=r"activation must be a name or a record such as mlpjax.activations.relu"):
+        MLP((3, 4, 1), [jax.nn.relu])
+    with pytest.raises(
+        ValueError, match=r"precision must be one that jax.default_matmul_precision takes, or None; got 'hgihest'"
+    ):
+        MLP((3, 1), precision="hgihest")
 
 
 def test_epoch_refuses_a_batch_larger_than_the_data():

@@ -104,6 +104,7 @@ def test_the_default_folder_has_a_name_and_a_date(run, tmp_path):
 @pytest.mark.parametrize(("options", "message"), [
     (["digit"], "unknown data set 'digit': did you mean 'digits'"),
     (["iris", "--activation", "rellu"], "unknown activation 'rellu': did you mean 'relu'"),
+    (["iris", "--activation", "[bold]"], "unknown activation '[bold]'"),
     (["iris", "--activation", "step"], "losses.perceptron_loss"),
     (["iris", "--optimizer", "adma"], "unknown optimizer 'adma': did you mean 'adam'"),
     (["iris", "--gradient", "backpop"], "unknown gradient method 'backpop': did you mean 'backprop'"),
@@ -112,9 +113,9 @@ def test_the_default_folder_has_a_name_and_a_date(run, tmp_path):
     (["iris", "--batch-size", "0"], "batch_size must be from 1 to 120, the number of examples; got 0"),
     (["iris", "--batch-size", "121"], "batch_size must be from 1 to 120, the number of examples; got 121"),
     (["iris", "--epochs", "0"], "epochs must be 1 or more, got 0"),
-    (["iris", "--learning-rate", "0"], "the learning rate must be above 0, got 0.0"),
-    (["iris", "--l1", "-1"], "the l1 penalty must be 0 or more, got -1.0"),
-    (["iris", "--l2", "-1"], "the l2 penalty must be 0 or more, got -1.0"),
+    (["iris", "--learning-rate", "0"], "the learning rate must be a finite number above 0, got 0.0"),
+    (["iris", "--l1", "-1"], "the l1 penalty must be a finite number of 0 or more, got -1.0"),
+    (["iris", "--l2", "-1"], "the l2 penalty must be a finite number of 0 or more, got -1.0"),
     (["iris", "--seed", "-1"], "Invalid value for '--seed'"),
     (["digits", "--layers", "512,512,512", "--gradient", "path_sum"], "use backprop, or a smaller network"),
 ])  # fmt: skip
@@ -133,6 +134,30 @@ def test_a_folder_that_exists_is_left_alone(run, tmp_path):
     assert result.exit_code == 2
     assert "run already exists: choose another folder with --out" in result.output
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine"]
+
+
+def test_two_runs_of_one_name_are_both_kept(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "claim_folder", lambda path: path)
+    for _ in range(3):
+        assert run("train", "iris", "--out", "run", *QUICK).exit_code == 0
+    assert sorted(path.name for path in tmp_path.glob("run*")) == ["run", "run-2", "run-3"]
+
+
+def test_a_picture_that_fails_costs_only_the_picture(run, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OSError("no fonts")
+
+    monkeypatch.setattr("mlpjax.plots.training_picture", fail)
+    result = run("train", "iris", "--out", "run", *QUICK)
+    assert result.exit_code == 2
+    assert "no fonts" in result.output
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.json", "history.json", "parameters.safetensors"]
+
+
+def test_history_is_json_even_when_the_score_is_not_finite(run, tmp_path):
+    run("train", "diabetes", "--out", "run", "--optimizer", "sgd", "--learning-rate", "1e12", *QUICK)
+    config = json.loads((tmp_path / "run/config.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert config["stopped"] == "diverged"
 
 
 def test_a_folder_that_cannot_be_made(run, tmp_path):

@@ -3,11 +3,13 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from safetensors.numpy import save as to_bytes
 
-from mlpjax import MLP, init, load, losses, save
+from mlpjax import MLP, activations, init, load, losses, save
+from mlpjax.storage import umask
 
 MIXED = MLP((4, 3, 2, 1), ("leaky_relu(0.2)", "gelu_tanh"), "squared_error@sigmoid", precision="highest")
 
@@ -41,6 +43,21 @@ def test_a_failed_write_leaves_the_old_file(file):
     assert file.read_bytes() == before
     with pytest.raises(OSError, match="No such file"):
         save(file.parent / "missing" / "network", MIXED, init(MIXED, jax.random.key(0)))
+
+
+@pytest.mark.parametrize("mlp", [
+    MLP((2, 2, 1), activations.Activation("mine", f=jnp.sin, df=lambda z, a: jnp.cos(z), d2f=lambda z, a: -a)),
+    MLP((2, 2, 1), activations.Activation("relu", f=jnp.sin, df=lambda z, a: jnp.cos(z), d2f=lambda z, a: -a)),
+    MLP((2, 1), loss=losses.at_output(losses.at_output(losses.squared_error, activations.sigmoid), activations.tanh)),
+])  # fmt: skip
+def test_a_network_that_a_file_cannot_hold_is_refused(tmp_path, mlp):
+    with pytest.raises(ValueError, match="a file holds names only"):
+        save(tmp_path / "network", mlp, init(mlp, jax.random.key(0)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_others_may_read_the_file(file):
+    assert file.stat().st_mode & 0o444 == 0o444 & ~umask()
 
 
 @pytest.mark.parametrize("cut", [0, 4, 40, -8])

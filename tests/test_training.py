@@ -9,7 +9,8 @@ import optax
 import pytest
 from support import LOSSES, SMOOTH, problem, relative_error
 
-from mlpjax import MLP, Layer, Penalty, epoch, fit, init, loss, step
+from mlpjax import MLP, Activation, Layer, Penalty, epoch, fit, init, loss, optimizers, predict, step
+from mlpjax.activations import leaky_relu
 from mlpjax.gradients import METHODS, backprop
 from mlpjax.training import MiniBatch, mini_batch_step, mini_batches, start
 
@@ -234,3 +235,55 @@ def test_one_compilation_for_all_epochs_and_for_equal_networks(example):
             same = MLP(list(mlp.sizes), activation, "squared_error")
             state, _ = epoch(same, SGD, state, x, y, batch_size=5, penalty=Penalty(l2=jnp.array(strength)))
     assert epoch._cache_size() == 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_fit_in_every_dtype(dtype):
+    with jax.enable_x64(dtype == "float64"):
+        mlp = MLP((3, 4, 2), "tanh", "squared_error")
+        params = init(mlp, jax.random.key(0), dtype=dtype)
+        x, y = np.ones((10, 3)), np.ones((10, 2))
+        state, history = fit(
+            mlp, params, x, y, key=jax.random.key(0), optimizer=ADAM, epochs=3, batch_size=4, weights=np.ones(10)
+        )
+        assert history.stopped == "epochs"
+        assert history.loss[-1] < history.loss[0]
+        assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {params[0].W.dtype}
+
+
+def test_large_numbers_in_float16_are_no_divergence():
+    mlp = MLP((3, 4, 2))
+    params = init(mlp, jax.random.key(0), dtype=jnp.float16)
+    params = (Layer(params[0].W, params[0].b + 200), params[1])
+    _, history = fit(mlp, params, np.ones((5, 3)), np.ones((5, 2)), key=jax.random.key(0), optimizer=optax.sgd(1e-6), epochs=2)
+    assert history.stopped == "epochs"
+
+
+def test_float16_weights_do_not_overflow_their_sum():
+    weights = np.full(70_000, 1.5, np.float16)
+    assert np.allclose(mini_batches(jax.random.key(0), 70_000, 35_000, weights).scale, 1)
+
+
+@pytest.mark.parametrize("make", [optax.lbfgs, lambda: optax.chain(optax.adam(0.05), optax.contrib.reduce_on_plateau())])
+def test_optimisers_that_look_at_the_loss(example, make):
+    mlp, params, x, y, weights, penalty = example
+    optimizer = make()
+    _, history = fit(
+        mlp, params, x, y, key=jax.random.key(0), optimizer=optimizer, epochs=20, batch_size=10, weights=weights, penalty=penalty
+    )
+    assert history.loss[-1] < 0.7 * history.loss[0]
+
+
+def test_a_named_optimiser_is_compiled_for_once():
+    assert optimizers.named("adam", 0.01) is optimizers.named("adam", 0.01)
+    assert optimizers.named("adam", 0.01) is not optimizers.named("adam", 0.02)
+
+
+def test_networks_of_another_function_under_the_same_name_are_another_network():
+    double, square = (
+        MLP((1, 1, 1), Activation("mine", f=f, df=lambda z, a: z, d2f=lambda z, a: z)) for f in (lambda z: 2 * z, lambda z: z * z)
+    )
+    params = (Layer(jnp.ones((1, 1)), jnp.zeros(1)),) * 2
+    assert predict(double, params, jnp.array([[3.0]])) == 6
+    assert predict(square, params, jnp.array([[3.0]])) == 9
+    assert leaky_relu(0.2) is leaky_relu(slope=0.2)

@@ -109,3 +109,37 @@ def test_float64_inputs_leave_float32_parameters_float32(example):
     assert info.loss.dtype == jnp.float32
     _, gradient = backprop(mlp, narrow, x, y, weights=jnp.ones(5))
     assert gradient[0].W.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("jacobian", [jax.jacrev, jax.jacfwd])
+@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), (3, 4, 4, 2)])
+def test_the_derivative_of_backprop_is_that_of_autodiff(sizes, jacobian):
+    """BP1 BP2: the Hessian, where slopes are exactly 0 as well: a last layer of zeros that fits the first example."""
+    mlp = MLP(sizes, SMOOTH["tanh"], LOSSES["squared_error"])
+    params, x, y, weights, penalty = problem(mlp)
+    params = (*params[:-1], jax.tree.map(jnp.zeros_like, params[-1]))
+    y = y.at[0].set(0.0)
+    ours, theirs = (
+        jacobian(lambda p, method=METHODS[name]: method(mlp, p, x, y, weights=weights, penalty=penalty)[1])(params)
+        for name in ("backprop", "autodiff")
+    )
+    assert relative_error(ours, theirs) <= 1e-12
+
+
+def test_a_nan_spreads_as_far_as_in_autodiff():
+    mlp = MLP((2, 3, 2), SMOOTH["tanh"], LOSSES["squared_error"])
+    params, x, y, *_ = problem(mlp)
+    ours, theirs = (METHODS[name](mlp, params, x, y.at[0, 0].set(jnp.nan))[1] for name in ("backprop", "autodiff"))
+    assert jax.tree.all(jax.tree.map(lambda a, b: jnp.array_equal(jnp.isnan(a), jnp.isnan(b)), ours, theirs))
+
+
+def test_finite_differences_batch_with_float64_off():
+    """FD: what is float64 inside stays inside."""
+    with jax.enable_x64(False):
+        mlp = MLP((3, 4, 2), SMOOTH["tanh"], LOSSES["squared_error"])
+        keys = jax.random.split(jax.random.key(0), 2)
+        x, y = jnp.ones((5, 3)), jnp.ones((5, 2))
+        many = jax.vmap(lambda key: METHODS["finite_difference"](mlp, init(mlp, key), x, y))(keys)
+        one = [METHODS["finite_difference"](mlp, init(mlp, key), x, y) for key in keys]
+        assert many[0].dtype == jnp.float32
+        assert relative_error(many, jax.tree.map(lambda *leaves: jnp.stack(leaves), *one)) <= 1e-6

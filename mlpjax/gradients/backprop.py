@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from mlpjax import penalties
 from mlpjax.gradients.method import check_differentiable, gradient_method
-from mlpjax.gradients.schedule import after, transposed
+from mlpjax.gradients.schedule import after, transposed, weighted
 from mlpjax.network import MLP, Batch, batch, compiled, forward_pass, objective
 from mlpjax.types import Data, Layer, Params, Penalty, Scalar, Trace
 
@@ -29,9 +29,8 @@ Deltas = tuple[Delta, ...]
 
 
 def _last_delta(mlp: MLP, trace: Trace, examples: Batch) -> Delta:
-    """BP1. Where the slope is 0 so is the product: with two full operands XLA computes it once, not again for the bias."""
-    slope = mlp.loss.delta(trace.z[-1], examples.y)
-    return jnp.where(slope == 0, slope, slope * examples.share[:, None])
+    """BP1"""
+    return weighted(mlp.loss.delta(trace.z[-1], examples.y), examples.share)
 
 
 def _delta_before(mlp: MLP, params: Params, trace: Trace, l: int, delta: Delta) -> Delta:
@@ -94,8 +93,8 @@ def backprop(
 ) -> tuple[Scalar, Params]:
     """The loss and its gradient by backpropagation: forward, deltas, layer gradients (BP1 to BP4).
 
-    A layer's gradient is computed before the delta of the layer below, as soon as its own delta is known: what
-    `layer_gradients(trace, deltas(…))` computes, in the order that holds the least.
+    It computes what `layer_gradients(trace, deltas(…))` does, in the order that holds the least: the gradient of a layer as
+    soon as its delta is known.
 
     Args:
         mlp: the network.

@@ -29,16 +29,20 @@ def finite_difference(
 
     Nocedal and Wright, Numerical optimization, 2006, section 8.1.
     """
+    dtype = params[0].W.dtype
     examples = batch(mlp, params, x, y, weights)
 
-    def value(params):
-        return objective(mlp, params, forward_pass(mlp, params, examples.x), examples, penalty)
+    @jax.custom_batching.sequential_vmap  # batching it from outside would leave float64 behind
+    def in_float64(params, examples, penalty):
+        with jax.enable_x64(True):
+            params, examples, penalty = _float64((params, examples, penalty))
 
-    dtype = params[0].W.dtype
-    with jax.enable_x64(True):
-        examples, penalty, params = _float64((examples, penalty, params))
-        result = value(params), _central(value, params)
-    return jax.tree.map(lambda leaf: leaf.astype(dtype), result)
+            def value(params):
+                return objective(mlp, params, forward_pass(mlp, params, examples.x), examples, penalty)
+
+            return jax.tree.map(lambda leaf: leaf.astype(dtype), (value(params), _central(value, params)))
+
+    return in_float64(params, examples, penalty)
 
 
 def _float64(tree):

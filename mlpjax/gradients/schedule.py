@@ -1,4 +1,4 @@
-"""In what order, and from which layout, a CPU computes small products. The numbers are not touched.
+"""In what order, from which layout and how often XLA computes: the numbers are not touched, and neither are derivatives.
 
 XLA's fast matrix product on CPUs takes no transposed left side: a small `a.T @ delta` is up to a quarter faster from a copy of
 `a.T`. All the copies of a network would be made at once and held together, so each is made to wait for the delta that it
@@ -30,4 +30,22 @@ def after(product: Float[Array, "d k"], delta: Float[Array, "n k"]) -> Float[Arr
 
 
 def _after(first, then):
-    return then + jnp.clip(first[0, 0], 0, 0)
+    """A zero made from `first`, added: no derivative passes through it, and a NaN does not either."""
+    zero = jax.lax.stop_gradient(jnp.clip(first[0, 0], 0, 0))
+    return then + jnp.where(jnp.isnan(zero), 0, zero)
+
+
+@jax.custom_jvp
+def weighted(slope: Float[Array, "n k"], share: Float[Array, " n"]) -> Float[Array, "n k"]:
+    """`slope * share[:, None]`, computed once.
+
+    XLA repeats a product with a broadcast in everything that uses it; it does not repeat a choice between two full arrays.
+    The choice is none, since 0 times a share is 0, but its derivative would be wrong there: hence a rule of its own.
+    """
+    return jnp.where(slope == 0, slope, slope * share[:, None])
+
+
+@weighted.defjvp
+def _(primals, tangents):
+    (slope, share), (dslope, dshare) = primals, tangents
+    return weighted(slope, share), dslope * share[:, None] + slope * dshare[:, None]
