@@ -26,8 +26,7 @@ def compare(effort: Effort, say) -> list[dict]:
 
 def _one(problem: Problem, effort: Effort, say) -> dict:
     say(f"epoch: {problem.network}, batch {problem.batch}, compiling")
-    contenders, left_out = _contenders(problem, say)
-    first = {name: _loss(name, run) for name, run in contenders.items()}
+    contenders, first, left_out = _contenders(problem, say)
     say(f"epoch: {problem.network}, batch {problem.batch}, measuring")
     times = interleaved(contenders, effort)
     last = {name: _loss(name, run) for name, run in contenders.items()}
@@ -52,16 +51,18 @@ def _expected(problem: Problem) -> dict[str, float]:
     return dict(zip(PEERS, BEFORE[problem.network], strict=True))
 
 
-def _contenders(problem: Problem, say) -> tuple[Contenders, dict[str, str]]:
-    """Those that can run here, and why the others cannot."""
-    contenders, left_out = {"mlpjax": ours(problem)}, {}
-    for name, build in PEERS.items():
+def _contenders(problem: Problem, say) -> tuple[Contenders, dict[str, float], dict[str, str]]:
+    """Those that can run here, the loss of their first epoch, and why the others cannot."""
+    contenders, losses, left_out = {}, {}, {}
+    for name, build in ({"mlpjax": ours} | PEERS).items():
         try:
-            contenders[name] = build(problem)
+            run = build(problem)
+            losses[name] = _loss(name, run)
+            contenders[name] = run
         except (ImportError, Unavailable) as error:
             left_out[name] = str(error)
             say(f"  without {name}: {error}")
-    return contenders, left_out
+    return contenders, losses, left_out
 
 
 def _loss(name: str, run) -> float:

@@ -18,7 +18,6 @@ def compare(effort: Effort, say) -> list[dict]:
     say(f"peak: {PROBLEM.network}, batch {PROBLEM.batch}")
     work = {"backprop": PROBLEM.multiplications, "its products": PROBLEM.multiplications, "square": SQUARE**3}
     times = interleaved({"backprop": _backprop(PROBLEM), "its products": _products(PROBLEM), "square": _square()}, effort)
-    bare = [name for name in work if name != "backprop"]
     rates = {name: 2 * work[name] / np.median(seconds) / 1e9 for name, seconds in times.seconds.items()}
     return [
         {

@@ -50,11 +50,14 @@ def torch_compiled(problem: Problem):
 
     torch.compiler.reset()
     logging.getLogger("torch._dynamo").setLevel(logging.ERROR)
-    epoch = _torch(problem, lambda function: torch.compile(function, dynamic=False))
-    try:
-        epoch()
-    except RuntimeError as error:
-        raise Unavailable(f"torch.compile fails here: {str(error).splitlines()[0]}") from error
+    run = _torch(problem, lambda function: torch.compile(function, dynamic=False))
+
+    def epoch():
+        try:
+            return run()
+        except RuntimeError as error:
+            raise Unavailable(f"torch.compile fails here: {str(error).splitlines()[0]}") from error
+
     return epoch
 
 

@@ -67,7 +67,7 @@ def tables(results: dict) -> list[Table]:
 
 
 def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
@@ -75,8 +75,12 @@ def _table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     return table
 
 
-def _spread(ratio: dict) -> str:
-    return f"{ratio['p5']:.3g}–{ratio['p95']:.3g}"
+def _spread(ratio: dict, digits: str = ".3f") -> str:
+    return f"{ratio['p5']:{digits}}–{ratio['p95']:{digits}}"
+
+
+def _microseconds(value: float) -> str:
+    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def _met(holds: bool) -> str:
@@ -87,10 +91,10 @@ def _gradient(results: list[dict]) -> Table:
     rows = []
     for row in results:
         time, memory = row["time_ratio"], row["memory_ratio"]
-        met = time["median"] <= 1 and (memory is None or memory <= 1)
         name = f"{row['network']}, {row['batch']}, {row['activation']}"
-        microseconds = f"{row['microseconds_per_step']['backprop']:,.1f}"
+        microseconds = _microseconds(row["microseconds_per_step"]["backprop"])
         bytes_ratio = "-" if memory is None else f"{memory:.3f}"
+        met = time["median"] <= 1 and (memory is None or memory <= 1)
         rows.append([name, microseconds, f"{time['median']:.3f}", _spread(time), bytes_ratio, _met(met)])
     title = "backprop over autodiff in gradient descent (targets: time and memory ≤ 1)"
     return _table(title, ["network, batch", "µs/step", "time", "5–95 %", "memory", "met"], rows)
@@ -100,14 +104,15 @@ def _epoch(results: list[dict]) -> Table:
     rows = []
     for row in results:
         microseconds = row["microseconds_per_step"]
-        rows.append([f"{row['network']}, {row['batch']}: mlpjax", f"{microseconds['mlpjax']:,.1f}"])
+        rows += [[f"{row['network']}, {row['batch']}"], ["  mlpjax", _microseconds(microseconds["mlpjax"])]]
         for peer, ratio in row["peer_over_mlpjax"].items():
             expected = row["expected"].get(peer)
             target = [] if expected is None else [f"×{expected:g}", _met(ratio["median"] >= expected)]
-            rows.append([f"  {peer}", f"{microseconds[peer]:,.1f}", f"×{ratio['median']:.3g}", _spread(ratio), *target])
+            median = f"×{ratio['median']:.3g}"
+            rows.append([f"  {peer}", _microseconds(microseconds[peer]), median, _spread(ratio, ".3g"), *target])
         rows += [[f"  {peer}: left out"] for peer in row["left_out"]]
     title = "an epoch with Adam: peer over mlpjax (target: as far ahead as the prototype)"
-    return _table(title, ["network, batch: library", "µs/step", "ratio", "5–95 %", "target", "met"], rows)
+    return _table(title, ["network, batch", "µs/step", "ratio", "5–95 %", "target", "met"], rows)
 
 
 def _peak(results: list[dict]) -> Table:
@@ -116,6 +121,6 @@ def _peak(results: list[dict]) -> Table:
         for name, rate in row["gflop_per_second"].items():
             ratio = row["rate_over"].get(name)
             compared = [] if ratio is None else [f"{ratio['median']:.3f}", _spread(ratio), _met(ratio["median"] >= 0.9)]
-            rows.append([name, f"{row['microseconds'][name]:,.0f}", f"{rate:,.0f}", *compared])
-    title = f"{results[0]['network']}, {results[0]['batch']}: the rate of backprop over that of bare products (target: ≥ 0.90)"
+            rows.append([name, _microseconds(row["microseconds"][name]), f"{rate:,.0f}", *compared])
+    title = f"{results[0]['network']}, {results[0]['batch']}: rate of backprop over bare products (target: ≥ 0.90)"
     return _table(title, ["", "µs", "GFLOP/s", "ratio", "5–95 %", "met"], rows)
