@@ -24,7 +24,9 @@ def example():
     return mlp, params, x, y, weights, penalty
 
 
-@pytest.mark.parametrize(("n", "batch_size"), [(1, 1), (5, 5), (10, 3), (10, 10), (10, 1), (7, 4)])
+@pytest.mark.parametrize(
+    ("n", "batch_size"), [(1, 1), (2, 1), (5, 5), (10, 3), (10, 10), (10, 1), (7, 4), (4096, 64), (4097, 64)]
+)
 def test_every_example_once_in_random_order(n, batch_size):
     """BATCHES"""
     rows, weights, scale = mini_batches(jax.random.key(0), n, batch_size)
