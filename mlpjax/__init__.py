@@ -3,14 +3,17 @@
 from importlib.metadata import version as _version
 
 from mlpjax import activations as activations
+from mlpjax import callbacks as callbacks
 from mlpjax import gradients as gradients
 from mlpjax import initializers as initializers
 from mlpjax import losses as losses
 from mlpjax import optimizers as optimizers
 from mlpjax import penalties as penalties
 from mlpjax.activations import Activation as Activation
+from mlpjax.fitting import Checkpoints as Checkpoints
 from mlpjax.fitting import History as History
 from mlpjax.fitting import fit as fit
+from mlpjax.fitting import fit_stream as fit_stream
 from mlpjax.gradients.autodiff import autodiff as autodiff
 from mlpjax.gradients.backprop import backprop as backprop
 from mlpjax.gradients.backprop import deltas as deltas
@@ -23,6 +26,7 @@ from mlpjax.network import loss as loss
 from mlpjax.network import predict as predict
 from mlpjax.storage import load as load
 from mlpjax.storage import save as save
+from mlpjax.training import Best as Best
 from mlpjax.training import Info as Info
 from mlpjax.training import State as State
 from mlpjax.training import epoch as epoch

@@ -32,18 +32,36 @@ from mlpjax.activations import Activation
 
 @dataclass(frozen=True)
 class Target:
-    """What a loss takes as a target: in words, as a test on an array, and whether it is one label for each example."""
+    """What a loss takes as a target.
+
+    Attributes:
+        words: the same in words.
+        holds: `holds(y, k)` for k outputs, whether each entry of y is one.
+        right: `right(p, y) -> (n,)`, whether each prediction p is right; `None` for numbers, which are only near or far.
+        labels: whether it is one label for each example.
+    """
 
     words: str
     holds: Callable[[np.ndarray, int], np.ndarray] = field(compare=False, repr=False)
+    right: Callable[[jax.Array, jax.Array], jax.Array] | None = field(default=None, compare=False, repr=False)
     labels: bool = False
 
 
+def _in_shares(y, k):
+    return (y >= 0) & (y <= 1)
+
+
 NUMBERS = Target("finite numbers", lambda y, k: np.isfinite(y))
-SHARES = Target("numbers from 0 to 1", lambda y, k: (y >= 0) & (y <= 1))
+SHARES = Target("numbers from 0 to 1", _in_shares, right=lambda p, y: jnp.all((p > 0.5) == (y > 0.5), axis=1))
+DISTRIBUTIONS = Target("numbers from 0 to 1", _in_shares, right=lambda p, y: jnp.argmax(p, axis=1) == jnp.argmax(y, axis=1))
 COUNTS = Target("numbers of 0 or more", lambda y, k: (y >= 0) & np.isfinite(y))
-SIGNS = Target("-1 or +1", lambda y, k: np.abs(y) == 1)
-LABELS = Target("whole numbers from 0 to the number of outputs less 1", lambda y, k: (y >= 0) & (y < k), labels=True)
+SIGNS = Target("-1 or +1", lambda y, k: np.abs(y) == 1, right=lambda p, y: jnp.all(p == y, axis=1))
+LABELS = Target(
+    "whole numbers from 0 to the number of outputs less 1",
+    lambda y, k: (y >= 0) & (y < k),
+    right=lambda p, y: jnp.argmax(p, axis=1) == y,
+    labels=True,
+)
 
 
 @dataclass(frozen=True)
@@ -217,7 +235,7 @@ softmax_cross_entropy = Loss(
     delta=lambda z, y: _softmax(z) * jnp.sum(y, axis=1, keepdims=True) - y,
     curvature=_softmax_curvature,
     inverse_link=_softmax,
-    target=SHARES,
+    target=DISTRIBUTIONS,
 )
 """`-sum y log p`, delta `p sum(y) - y`, curvature `sum(y) p (v - <p, v>)`, prediction `p = softmax(z)`.
 

@@ -192,11 +192,16 @@ def batch(mlp: MLP, params: Params, x: Data, y: Data, weights: Data | None) -> B
     x = _inputs(mlp, params, x)
     checks.check_targets(mlp, x, y)
     checks.check_weights(x, weights)
-    y = jnp.asarray(y) if mlp.loss.target.labels else jnp.asarray(y, x.dtype)
-    return Batch(x, y, _shares(weights, x.shape[0], x.dtype))
+    return Batch(x, targets(mlp, y, x.dtype), shares(weights, x.shape[0], x.dtype))
 
 
-def _shares(weights: Data | None, n: int, dtype) -> Float[Array, " n"]:
+def targets(mlp: MLP, y: Data, dtype) -> Shaped[Array, "n *k"]:
+    """The targets on the device: numbers in the dtype of the computation, labels as they are."""
+    return jnp.asarray(y) if mlp.loss.target.labels else jnp.asarray(y, dtype)
+
+
+def shares(weights: Data | None, n: int, dtype) -> Float[Array, " n"]:
+    """The share of each example in a mean: 1/n, or its weight over the sum of the weights (MEAN)."""
     if weights is None:
         return jnp.full(n, 1 / n, dtype)
     weights = jnp.asarray(weights, jnp.promote_types(dtype, jnp.float32))

@@ -21,7 +21,8 @@ import optax
 import mlpjax
 from mlpjax import checks, gradients, names, optimizers, penalties, plots, storage
 from mlpjax.data import Dataset
-from mlpjax.fitting import History, check_epochs, fit
+from mlpjax.fitting import History, fit
+from mlpjax.fitting.options import check_epochs
 from mlpjax.network import MLP, forward, init
 from mlpjax.training import check_batch_size
 from mlpjax.types import GradFn, Params, Penalty

@@ -14,18 +14,62 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from mlpjax import checks
+from mlpjax import checks, line_search
 from mlpjax.gradients.backprop import backprop
 from mlpjax.network import MLP
 from mlpjax.types import Data, GradFn, Params, Penalty, PRNGKey, Scalar
 
 
+class Best(NamedTuple):
+    """The best epoch so far, by what `fit` watches.
+
+    Attributes:
+        value: what is watched, as a number that should be small.
+        epoch: after which epoch, from 1; 0 before the first.
+        waited: the epochs since it improved by more than `min_delta`.
+        params: the parameters of that epoch; `None` where the training loss is watched, which no one epoch's parameters have.
+    """
+
+    value: Scalar
+    epoch: Int[Array, ""]
+    waited: Int[Array, ""]
+    params: Params | None
+
+
+class Cursor(NamedTuple):
+    """How far an epoch has come whose batches are streamed.
+
+    Attributes:
+        batches: how many of its batches are done.
+        examples: how many examples they held.
+        loss: their mean loss.
+        gradient_norms: of each layer's gradient at the last of them.
+        params: the parameters before the epoch.
+    """
+
+    batches: Int[Array, ""]
+    examples: Int[Array, ""]
+    loss: Scalar
+    gradient_norms: Float[Array, " layers"]
+    params: Params
+
+
 class State(NamedTuple):
-    """What training carries from step to step: the parameters, the optimiser's memory, the key of the epochs to come."""
+    """What training carries from step to step.
+
+    Attributes:
+        params: the parameters.
+        opt_state: the optimiser's memory.
+        key: the key of the epochs to come.
+        best: the best epoch so far, where `fit` watches for one.
+        cursor: how far the present epoch has come, where its batches are streamed.
+    """
 
     params: Params
     opt_state: optax.OptState
     key: PRNGKey
+    best: Best | None = None
+    cursor: Cursor | None = None
 
 
 class Info(NamedTuple):
@@ -61,19 +105,21 @@ class MiniBatch(NamedTuple):
 
 
 def _update(
-    mlp: MLP, optimizer: optax.GradientTransformation, gradient: GradFn, state: State, x, y, weights, scale, penalty
+    mlp: MLP, optimizer: optax.GradientTransformation, gradient: GradFn, state: State, x, y, weights, scale, penalty, same=False
 ) -> tuple[State, Scalar, Params]:
+    """One step; `same` says that the step before was on the same data, so that what a line search left can be used."""
     unscaled = penalty if scale is None else jax.tree.map(lambda strength: strength / scale, penalty)
 
     def value_and_gradient(params):
         result = gradient(mlp, params, x, y, weights=weights, penalty=unscaled)
         return result if scale is None else jax.tree.map(lambda leaf: (leaf * scale).astype(leaf.dtype), result)
 
-    loss, grads = value_and_gradient(state.params)
+    compute = line_search.remembering(value_and_gradient) if same else lambda params, _: value_and_gradient(params)
+    loss, grads = compute(state.params, state.opt_state)
     update = optax.with_extra_args_support(optimizer).update  # for those that look at the loss, such as a line search
-    extra = {"value": loss, "grad": grads, "value_fn": lambda params: value_and_gradient(params)[0]}
+    extra = {"value": loss, "grad": grads, "value_fn": line_search.with_gradient_by_hand(value_and_gradient)}
     updates, opt_state = update(grads, state.opt_state, state.params, **extra)
-    return State(optax.apply_updates(state.params, updates), opt_state, state.key), loss, grads
+    return state._replace(params=optax.apply_updates(state.params, updates), opt_state=opt_state), loss, grads
 
 
 def _layer_norms(grads: Params) -> Float[Array, " layers"]:
@@ -232,20 +278,39 @@ def epoch(
     Lecture, section 10: the examples are chosen at random in each epoch.
     """
     n = _examples(mlp, x, y, weights)
-    x, y = jnp.asarray(x), jnp.asarray(y)
-    key, batches = epoch_plan(state.key, n, check_batch_size(batch_size, n), weights)
+    check_batch_size(batch_size, n)
+    return scanned_epoch(mlp, optimizer, gradient, batch_size, state, jnp.asarray(x), jnp.asarray(y), weights, penalty)
+
+
+def scanned_epoch(
+    mlp: MLP,
+    optimizer: optax.GradientTransformation,
+    gradient: GradFn,
+    batch_size: int,
+    state: State,
+    x: Array,
+    y: Array,
+    weights: Data | None,
+    penalty: Penalty | None,
+    same: bool = False,
+) -> tuple[State, Info]:
+    """`epoch` without its checks; `same` says that the epochs before were of the same data, weights and penalty."""
+    n = len(x)
+    key, batches = epoch_plan(state.key, n, batch_size, weights)
+    same = same and batch_size == n
 
     def one(carry, batch):
-        state, _ = carry
+        moving, _ = carry
         rows, weights, scale = batch
-        state, loss, grads = _update(mlp, optimizer, gradient, state, x[rows], y[rows], weights, scale, penalty)
-        return (state, grads), loss
+        moving, loss, grads = _update(mlp, optimizer, gradient, moving, x[rows], y[rows], weights, scale, penalty, same)
+        return (moving, grads), loss
 
     nothing = jax.tree.map(jnp.zeros_like, state.params)
-    (state, last), losses = jax.lax.scan(one, (state._replace(key=key), nothing), batches)
+    (after, last), losses = jax.lax.scan(one, (State(state.params, state.opt_state, key), nothing), batches)
     seen = np.full(len(losses), batch_size)
     seen[0] -= seen.sum() - n
-    return state, Info(jnp.sum(losses * jnp.asarray(seen / n, losses.dtype)), _layer_norms(last))
+    info = Info(jnp.sum(losses * jnp.asarray(seen / n, losses.dtype)), _layer_norms(last))
+    return after._replace(best=state.best, cursor=state.cursor), info
 
 
 def _examples(mlp: MLP, x: Data, y: Data, weights: Data | None) -> int:

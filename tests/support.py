@@ -38,7 +38,7 @@ def targets(loss, key, n: int, k: int):
         return jax.random.rademacher(key, (n, k), float)
     if target is losses.COUNTS:
         return jax.random.poisson(key, 2.0, (n, k)).astype(float)
-    if target is losses.SHARES:
+    if target in (losses.SHARES, losses.DISTRIBUTIONS):
         return jax.nn.softmax(jax.random.normal(key, (n, k)))
     return jax.random.normal(key, (n, k))
 

@@ -15,8 +15,9 @@ import mlpjax
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mlpjax"
 LADDER = [
-    "types", "names", "neuron", "activations", "losses", "penalties", "initializers", "optimizers", "checks", "network",
-    "gradients", "training", "fitting", "storage", "data", "plots", "runs", "cli", "__main__",
+    "types", "names", "neuron", "activations", "losses", "metrics", "penalties", "initializers", "optimizers", "checks",
+    "network", "gradients", "line_search", "training", "fitting", "callbacks", "storage", "data", "plots", "runs", "cli",
+    "__main__",
 ]  # fmt: skip
 RUNG = {name: height for height, name in enumerate(LADDER)}
 IDS = re.compile(

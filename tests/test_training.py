@@ -155,35 +155,53 @@ def test_stops_when_the_parameters_hardly_move(example):
     assert len(history.loss) < 500
 
 
-def test_the_callback_sees_every_epoch(example):
+def test_the_callback_sees_every_epoch_if_asked(example):
     mlp, params, x, y, *_ = example
     seen = []
-    state, history = fit(
-        mlp,
-        params,
-        x,
-        y,
-        key=jax.random.key(0),
-        epochs=4,
-        callback=lambda number, state, info: seen.append((number, state, info)),
-    )
+    callback = lambda *said: seen.append(said)  # noqa: E731
+    state, history = fit(mlp, params, x, y, key=jax.random.key(0), epochs=4, callback=callback, every=1)
     assert [number for number, *_ in seen] == [1, 2, 3, 4]
-    np.testing.assert_array_equal([info.loss for *_, info in seen], history.loss)
+    for number, _, so_far in seen:
+        np.testing.assert_array_equal(so_far.loss, history.loss[:number])
     assert seen[-1][1] is state
+    assert [so_far.stopped for *_, so_far in seen] == ["", "", "", "epochs"]
+
+
+def test_callbacks_are_called_where_they_want_to_be_and_change_no_bit(example):
+    mlp, params, x, y, *_ = example
+
+    class Fourth:
+        every = 4
+
+        def __init__(self):
+            self.seen = []
+
+        def __call__(self, epoch, state, history):
+            self.seen.append(epoch)
+
+    one, other = Fourth(), []
+    options = {"key": jax.random.key(0), "epochs": 400, "batch_size": 5}
+    state, history = fit(mlp, params, x, y, callback=[one, lambda epoch, *_: other.append(epoch)], every=7, **options)
+    assert set(one.seen) >= {*range(4, 401, 4), *range(7, 401, 7)}
+    assert one.seen == other
+    assert max(np.diff(one.seen)) <= 7
+    quiet, again = fit(mlp, params, x, y, **options)
+    assert relative_error(state.params, quiet.params) == 0
+    np.testing.assert_array_equal(history.loss, again.loss)
 
 
 def test_ctrl_c_keeps_what_has_been_learned(example):
     mlp, params, x, y, *_ = example
 
-    def interrupt(number, state, info):
+    def interrupt(number, state, history):
         if number == 3:
             raise KeyboardInterrupt
 
     with pytest.warns(RuntimeWarning, match="interrupted after 3 of 50 epochs"):
-        state, history = fit(mlp, params, x, y, key=jax.random.key(0), epochs=50, callback=interrupt)
+        state, history = fit(mlp, params, x, y, key=jax.random.key(0), epochs=50, callback=interrupt, every=1)
     whole, _ = fit(mlp, params, x, y, key=jax.random.key(0), epochs=3)
     assert history.stopped == "interrupted"
-    assert len(history.loss) == 3
+    assert history.epochs == 3
     assert relative_error(state.params, whole.params) == 0
 
 

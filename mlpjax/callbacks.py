@@ -1,0 +1,143 @@
+"""What can follow a training: a bar, a log of JSON lines, TensorBoard.
+
+A callback is any function of the number of complete epochs, the state and the history so far. One that has an attribute
+`every` is called at the multiples of it too.
+
+>>> import jax, pathlib, tempfile
+>>> import numpy as np
+>>> from mlpjax import MLP, callbacks, fit, init
+>>> mlp = MLP((1, 1))
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = pathlib.Path(folder) / "log.jsonl"
+...     x = np.ones((4, 1))
+...     _ = fit(mlp, init(mlp, jax.random.key(0)), x, x, key=jax.random.key(1), epochs=3, callback=callbacks.JsonLines(path))
+...     [json.loads(line)["epoch"] for line in path.read_text().splitlines()]
+[1, 2, 3]
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlpjax.fitting.history import History, columns
+from mlpjax.training import State
+
+
+def finite(content):
+    """What JSON can hold: null for a number that is not finite."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _rows(history: History, after: int) -> Iterator[dict]:
+    for place in range(after, history.epochs):
+        yield {"epoch": place + 1, **{name: column[place].tolist() for name, column in columns(history).items()}}
+
+
+class JsonLines:
+    """Write one line of JSON for each epoch, as soon as it is known.
+
+    The first call writes the whole history, so that a training that goes on from a checkpoint leaves one line an epoch.
+
+    Args:
+        path: the file, written anew.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self._path = Path(path)
+        self._written: int | None = None
+
+    def __call__(self, epoch: int, state: State, history: History) -> None:
+        """Write the epochs that are not there yet."""
+        lines = [json.dumps(finite(row), allow_nan=False) + "\n" for row in _rows(history, self._written or 0)]
+        with self._path.open("w" if self._written is None else "a") as file:
+            file.writelines(lines)
+        self._written = history.epochs
+
+
+class TensorBoard:
+    """Write the history for TensorBoard: loss, validation loss and score, change, and each layer's gradient norm.
+
+    Args:
+        folder: where TensorBoard looks for it.
+
+    Raises:
+        ModuleNotFoundError: tensorboardX is not installed: pip install 'mlpjax[tensorboard]'.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        try:
+            from tensorboardX import SummaryWriter
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(f"this needs {error.name}: pip install 'mlpjax[tensorboard]'", name=error.name) from None
+        self._writer, self._written = SummaryWriter(str(folder), purge_step=1), 0
+
+    def __call__(self, epoch: int, state: State, history: History) -> None:
+        """Write the epochs that are not there yet."""
+        for row in _rows(history, self._written):
+            number, norms = row.pop("epoch"), row.pop("gradient_norms")
+            layers = {f"gradient_norm/layer_{layer}": norm for layer, norm in enumerate(norms, 1)}
+            for name, value in {**row, **layers}.items():
+                self._writer.add_scalar(name, value, number)
+        self._writer.flush()
+        self._written = history.epochs
+
+
+class ProgressBar:
+    """A bar with the loss, the validation score and the speed on a terminal, and ten lines elsewhere.
+
+    Args:
+        epochs: how many there will be.
+        examples: how many one epoch has, for the speed.
+        score: what to call the validation score.
+        console: a `rich.console.Console` to print to.
+
+    Raises:
+        ModuleNotFoundError: rich is not installed: pip install 'mlpjax[cli]'.
+    """
+
+    def __init__(self, epochs: int, examples: int | None = None, score: str = "validation score", console=None):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = console or Console(highlight=False)
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs  {task.description}"), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task("compiling", total=epochs)
+        self._epochs, self._examples, self._score = epochs, examples, score
+        self._seen: list[tuple[float, int]] = []
+        self._printed = 0
+
+    def __enter__(self) -> "ProgressBar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.stop()
+
+    def __call__(self, epoch: int, state: State, history: History) -> None:
+        """Show how far training has come."""
+        if not epoch:
+            return
+        self._seen = [*self._seen[-20:], (time.perf_counter(), epoch)]
+        line = self._line(history)
+        self._bar.update(self._task, completed=epoch, description=line)
+        tenth = 10 * epoch // self._epochs
+        if not self._console.is_terminal and tenth > self._printed:
+            self._printed = tenth
+            self._console.print(f"epoch {epoch}/{self._epochs}  {line}")
+
+    def _line(self, history: History) -> str:
+        parts = [f"loss {history.loss[-1]:.4f}"]
+        if history.validation_score is not None:
+            parts.append(f"{self._score} {history.validation_score[-1]:.4f}")
+        (began, first), (now, last) = self._seen[0], self._seen[-1]
+        if self._examples and last > first:
+            parts.append(f"{(last - first) * self._examples / (now - began):,.0f} examples/s")
+        return "  ".join(parts)

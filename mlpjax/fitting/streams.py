@@ -1,0 +1,197 @@
+"""`fit_stream`: training on batches that come one after another, for data that do not fit into memory.
+
+A thread gathers batches into blocks and puts them on the device while the device trains on the block before. How many
+batches a block has changes no bit of the result.
+
+>>> import jax, optax
+>>> from mlpjax import MLP, fit_stream, init
+>>> def batches(epoch, start):
+...     rows = np.random.default_rng(epoch).permutation(100).reshape(10, 10)
+...     for batch in rows[start:]:
+...         x = batch[:, None] / 100
+...         yield x, 2 * x
+>>> mlp = MLP((1, 1))
+>>> params = init(mlp, jax.random.key(0))
+>>> state, history = fit_stream(mlp, params, batches, optimizer=optax.adam(0.1), epochs=20, batch_size=10)
+>>> round(state.params[0].W.item(), 1)
+2.0
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Int
+
+from mlpjax.fitting import driver, options
+from mlpjax.fitting.blocks import Batches, Block, blocks, on_device_ahead
+from mlpjax.fitting.checkpoints import Checkpoints
+from mlpjax.fitting.divergence import last_finite
+from mlpjax.fitting.driver import Callback, Stretch
+from mlpjax.fitting.epochs import STOPPED, Examples, Rules, Task, judged, nothing_yet
+from mlpjax.fitting.history import History
+from mlpjax.fitting.memory import DEFAULT_OPTIMIZER, on_device, started
+from mlpjax.gradients.backprop import backprop
+from mlpjax.network import MLP
+from mlpjax.training import Cursor, Info, MiniBatch, State, mini_batch_step
+from mlpjax.types import GradFn, Params, Penalty
+
+
+def fit_stream(
+    mlp: MLP,
+    params: Params | State,
+    batches: Batches,
+    *,
+    batch_size: int,
+    optimizer: optax.GradientTransformation = DEFAULT_OPTIMIZER,
+    epochs: int = 1,
+    penalty: Penalty | None = None,
+    gradient: GradFn = backprop,
+    tol: float | None = None,
+    validation: tuple | None = None,
+    monitor: str | None = None,
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    callback: Callback | Sequence[Callback] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> tuple[State, History]:
+    """Train for a number of epochs on batches that are made as they are needed (FIT).
+
+    Args:
+        mlp, params, optimizer, epochs, penalty, gradient, tol, monitor, patience, min_delta: as in `fit`.
+        batches: `batches(epoch, start)` gives the batches of an epoch but for the first `start`, as NumPy arrays, `(x, y)`
+            or `(x, y, weights)`, always the same for the same epoch. A weight of 1 is that of an ordinary example.
+        batch_size: the most examples that a batch holds.
+        validation: `(x, y)` or `(x, y, weights)`, in memory, to measure on after each epoch.
+        callback: called after each block of batches with the number of complete epochs, the state, whose `cursor` says how
+            far the next one has come, and the history so far.
+        checkpoints: where to keep checkpoints, within an epoch too. Training goes on from the latest that is there, at the
+            batch where it was written.
+
+    Returns:
+        The state, with the best parameters where there is a validation set, and the history.
+
+    Raises:
+        ValueError, TypeError: an option, or a batch, which the message names by its number, cannot be used.
+    """
+    begun = started(params, optimizer, jax.random.key(0))
+    options.check_training(mlp, begun.params, penalty, epochs)
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+    held_out = None if validation is None else options.checked_validation(mlp, validation)
+    task = Task(mlp, optimizer, gradient, batch_size, options.check_monitor(monitor, patience, held_out is not None))
+    dtype = begun.params[0].W.dtype
+    on_side = None if held_out is None else on_device(mlp, held_out, dtype)
+    stream = _Stream(task, batches, on_side, penalty, options.rules(tol, patience, min_delta))
+    begun = begun._replace(best=nothing_yet(task, begun.params), cursor=_at_start(begun.params))
+    description = lambda: driver.description(task, begun, penalty, {"validation": on_side})  # noqa: E731
+    asked = driver.Options(epochs, callback, None, checkpoints)
+    return driver.run(begun, functools.partial(_stretches, stream), asked, validation is not None, description)
+
+
+class _Stream(NamedTuple):
+    """All that stays the same from epoch to epoch."""
+
+    task: Task
+    batches: Batches
+    validation: Examples | None
+    penalty: Penalty | None
+    rules: Rules
+
+    def blocks(self, epoch: int, start: int, params: Params) -> Iterator[Block]:
+        """The blocks of an epoch, on the device."""
+        task = self.task
+        return on_device_ahead(blocks(task.mlp, self.batches, epoch, start, task.batch_size, params[0].W.dtype))
+
+
+def _cursor(state: State) -> Cursor:
+    assert state.cursor is not None
+    return state.cursor
+
+
+def _at_start(params: Params) -> Cursor:
+    dtype = jnp.promote_types(params[0].W.dtype, jnp.float32)
+    none = jnp.array(0, jnp.int32)
+    return Cursor(none, none, jnp.array(0.0, dtype), jnp.zeros(len(params), dtype), params)
+
+
+def _stretches(stream: _Stream, state: State, done: int, epochs: int, next_stop: driver.NextStop) -> Iterator[Stretch]:
+    """One stretch for each block, the last of an epoch with its row of history."""
+    while done < epochs:
+        for block in stream.blocks(done + 1, int(_cursor(state).batches), state.params):
+            stretch = _on_block(stream, state, block, done + 1)
+            state = stretch.state
+            yield stretch
+            if stretch.stopped:
+                return
+        if not int(_cursor(state).batches):
+            raise ValueError(f"the stream gave no batches for epoch {done + 1}")
+        stretch = _end_of_epoch(stream, state, done + 1)
+        state, done = stretch.state, done + 1
+        yield stretch._replace(stopped="epochs") if done == epochs and not stretch.stopped else stretch
+        if stretch.stopped:
+            return
+
+
+def _on_block(stream: _Stream, state: State, block: Block, epoch: int) -> Stretch:
+    task, penalty = stream.task, stream.penalty
+    after = _steps_on(task, state, block, penalty)
+    if np.isfinite(_cursor(after).loss) and _finite(after.params):
+        return Stretch(after, {})
+    first = int(_cursor(state).batches) + 1
+    steps = ((first + number, *_batch(block, number)) for number in range(block.filled))
+    after, where = last_finite(task.mlp, task.optimizer, task.gradient, state, steps, penalty)
+    return Stretch(after, {}, "diverged", f"training diverged in epoch {epoch}, {where}")
+
+
+@jax.jit
+def _finite(params: Params):
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)]))
+
+
+def _batch(block: Block, number) -> tuple[Array, Array, MiniBatch]:
+    """One batch of a block as a step takes it: the data, and that all its rows are meant."""
+    weights, examples = block.weights[number], block.examples[number]
+    scale = jnp.sum(weights) / examples
+    rows = jnp.arange(weights.shape[0])
+    return block.x[number], block.y[number], MiniBatch(rows, weights, jnp.where(scale == 0, 1, scale))
+
+
+@functools.partial(jax.jit, static_argnames="task")
+def _steps_on(task: Task, state: State, block: Block, penalty: Penalty | None) -> State:
+    """One step on each batch of a block."""
+
+    def one(number, state):
+        x, y, batch = _batch(block, number)
+        after, info = mini_batch_step(task.mlp, task.optimizer, task.gradient, state, x, y, batch, penalty)
+        return after._replace(cursor=_further(_cursor(state), info, block.examples[number]))
+
+    return jax.lax.fori_loop(0, block.filled, one, state)
+
+
+def _further(cursor: Cursor, info: Info, examples: Int[Array, ""]) -> Cursor:
+    """The loss as a running mean: a sum over many millions of examples would lose the last of them in float32."""
+    seen = cursor.examples + examples
+    loss = cursor.loss + (info.loss - cursor.loss) * (examples / seen).astype(cursor.loss.dtype)
+    norms = info.gradient_norms.astype(cursor.gradient_norms.dtype)
+    return cursor._replace(batches=cursor.batches + 1, examples=seen, loss=loss.astype(cursor.loss.dtype), gradient_norms=norms)
+
+
+@functools.partial(jax.jit, static_argnames="task")
+def _judged_epoch(task: Task, state: State, number, validation: Examples | None, rules: Rules):
+    cursor = _cursor(state)
+    info = Info(cursor.loss, cursor.gradient_norms)
+    after, row, verdict = judged(task, cursor.params, state, info, number, validation, rules)
+    return after._replace(cursor=_at_start(state.params)), row, verdict
+
+
+def _end_of_epoch(stream: _Stream, state: State, number: int) -> Stretch:
+    task, rules = stream.task, stream.rules
+    after, row, verdict = _judged_epoch(task, state, number, stream.validation, rules)
+    stopped = STOPPED[int(verdict)]
+    row = jax.tree.map(lambda value: np.asarray(value)[None], row)
+    return Stretch(after, driver.filled(row, 1), stopped, driver.why(stopped, task, rules, number, after))

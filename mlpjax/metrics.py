@@ -1,0 +1,54 @@
+"""How good predictions are: one number an output layer, for whatever the loss predicts.
+
+>>> import jax.numpy as jnp
+>>> from mlpjax import losses, metrics
+>>> z, y = jnp.array([[2.0, 0.0], [1.0, 0.0], [0.0, 3.0]]), jnp.array([0, 1, 1])
+>>> round(metrics.score(losses.softmax_cross_entropy_with_integer_labels, z, y).item(), 3)
+0.667
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+from mlpjax.losses import Loss
+from mlpjax.types import Data, Scalar
+
+
+def score(loss: Loss, z: Float[Array, "n k"], y: Shaped[Array, "n *k"], weights: Data | None = None) -> Scalar:
+    """The accuracy where the loss predicts classes, R² where it predicts numbers.
+
+    Args:
+        loss: its inverse link turns logits into predictions, and its target says which of them are right.
+        z: the logits.
+        y: the targets, as the loss takes them.
+        weights: one weight for each example.
+    """
+    weights = jnp.ones(len(z), jnp.promote_types(z.dtype, jnp.float32)) if weights is None else jnp.asarray(weights)
+    prediction = loss.inverse_link(z)
+    if loss.target.right is None:
+        return r2(prediction, y, weights)
+    return accuracy(loss.target.right(prediction, y), weights)
+
+
+def score_name(loss: Loss) -> str:
+    """What `score` is for a loss: "accuracy" or "r2"."""
+    return "r2" if loss.target.right is None else "accuracy"
+
+
+def accuracy(right: Shaped[Array, " n"], weights: Float[Array, " n"]) -> Scalar:
+    """The share of right predictions: `sum_i w_i [right_i] / sum_i w_i` (ACCURACY)."""
+    return jnp.sum(weights * right) / jnp.sum(weights)
+
+
+def r2(prediction: Float[Array, "n k"], y: Float[Array, "n k"], weights: Float[Array, " n"]) -> Scalar:
+    """R², the share of the variance that is explained, as its mean over the outputs (R2).
+
+    `1 - sum_i w_i (y_i - p_i)^2 / sum_i w_i (y_i - mean)^2`. A constant target, which has no variance, counts as 1 where it
+    is predicted exactly and as 0 elsewhere, as in scikit-learn.
+    """
+    w = weights[:, None]
+    residual = jnp.sum(w * (y - prediction) ** 2, axis=0)
+    mean = jnp.sum(w * y, axis=0) / jnp.sum(w)
+    variance = jnp.sum(w * (y - mean) ** 2, axis=0)
+    explained = 1 - residual / jnp.where(variance == 0, 1, variance)
+    return jnp.mean(jnp.where(variance == 0, jnp.where(residual == 0, 1.0, 0.0), explained))
