@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -35,8 +35,11 @@ def _encoded(columns: Columns, statistics: Statistics, cells):
 
 def features(preprocessing: Preprocessing, raw: np.ndarray) -> np.ndarray:
     """The features of raw cells, shape (n, features), computed in float64 on the host's processor and rounded to float32."""
+    count = len(raw)
+    step = max(1 << count.bit_length() >> 4, 1)
+    raw = np.pad(raw, ((0, -count % step), (0, 0)))  # a few sizes, each compiled once, whatever the sizes of the batches
     with jax.enable_x64(True), jax.default_device(_host()):
-        return np.asarray(_encoded(preprocessing.columns, preprocessing.statistics, raw))
+        return np.asarray(_encoded(preprocessing.columns, preprocessing.statistics, raw))[:count]
 
 
 def _host() -> jax.Device | None:
@@ -143,8 +146,11 @@ def ready(preprocessing: Preprocessing, rows: Rows) -> Examples:
     return Examples(features(preprocessing, rows.raw), targets(preprocessing, rows.targets), weights)
 
 
-def joined(parts: list[Examples]) -> Examples:
-    """Several sets of examples, one after the other."""
+Part = TypeVar("Part", Examples, Rows)
+
+
+def joined(parts: list[Part]) -> Part:
+    """Several sets of rows or of examples, one after the other."""
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 

@@ -28,7 +28,7 @@ MEMORY = 2**30
 MOST_HELD_OUT = 100_000
 """The most examples, about, that are held out for validation, and for test: more would not be told apart."""
 
-WINDOW = 2**26
+WINDOW = 2**25
 """The bytes of rows that are shuffled among each other, at most."""
 
 TRAINING, VALIDATION, TEST = 0, 1, 2
@@ -70,7 +70,7 @@ class Stream:
         notes: what there is to say about how the table was taken, as sentences.
         rows: the number of training examples.
         batch_size: the examples in each batch but an epoch's last.
-        validation, test: the parts held out; `validation` is `None` where none was asked for.
+        validation, test: the parts held out; the first is empty where none was asked for.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Stream:
     notes: tuple[str, ...]
     rows: int
     batch_size: int
-    validation: Examples | None
+    validation: Examples
     test: Examples
     _seed: int
     _chunks: int
@@ -172,23 +172,22 @@ def stream(
     held_out = min(validation_fraction, most), min(test_fraction, most)
     found = survey(source, choices, lambda rows: parts(seed, rows, *held_out) == TRAINING)
     preprocessing, notes = inference.fit_preprocessing(found, choices)
-    kept: dict[int, list[Examples]] = {VALIDATION: [], TEST: []}
+    kept: dict[int, list[Rows]] = {VALIDATION: [], TEST: []}
 
     def training() -> Iterator[np.ndarray]:
         for rows in labelled(preprocessing, source, choices.weights):
             part = parts(seed, rows.numbers, *held_out)
-            for number, examples in kept.items():
-                if (part == number).any():
-                    examples.append(ready(preprocessing, jax.tree.map(operator.itemgetter(part == number), rows)))
+            for number, held in kept.items():
+                held.append(jax.tree.map(operator.itemgetter(part == number), rows))
             yield _stacked(jax.tree.map(operator.itemgetter(part == TRAINING), rows))
 
     width = len(preprocessing.columns) + len(choices.targets) + (choices.weights is not None)
     store = stored(training(), width, folder)
-    if not store.rows or not kept[TEST] or (validation_fraction and not kept[VALIDATION]):
+    validation, test = (ready(preprocessing, joined(kept[part])) for part in (VALIDATION, TEST))
+    if not (store.rows and len(test.x) and (len(validation.x) or not validation_fraction)):
         raise ValueError(f"{source.name} has {found.labelled} rows with a target, too few to hold a part of them out")
     chunks = max(min(memory // 16, WINDOW) // (store.chunk * width * 8), 1)
-    validation = joined(kept[VALIDATION]) if kept[VALIDATION] else None
-    return Stream(source.name, preprocessing, notes, store.rows, batch_size, validation, joined(kept[TEST]), seed, chunks, store)
+    return Stream(source.name, preprocessing, notes, store.rows, batch_size, validation, test, seed, chunks, store)
 
 
 def check_options(batch_size: int, validation_fraction: float, test_fraction: float) -> None:

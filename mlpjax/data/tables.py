@@ -95,8 +95,8 @@ def load_table(
     training = np.zeros(len(labels), bool)
     training[kept[train]] = True
     preprocessing, notes = inference.fit_preprocessing(survey(source, choices, training.__getitem__), choices)
-    read = joined([ready(preprocessing, rows) for rows in labelled(preprocessing, source, choices.weights)])
-    parts = (jax.tree.map(operator.itemgetter(part), read) for part in (train, test))
+    rows = joined(list(labelled(preprocessing, source, choices.weights)))
+    parts = (ready(preprocessing, jax.tree.map(operator.itemgetter(part), rows)) for part in (train, test))
     (x_train, y_train, weights_train), (x_test, y_test, weights_test) = parts
     return Dataset(source.name, x_train, y_train, x_test, y_test, preprocessing, weights_train, weights_test, (*notes, *doubts))
 
