@@ -21,7 +21,7 @@ LADDER = [
 ]  # fmt: skip
 RUNG = {name: height for height, name in enumerate(LADDER)}
 IDS = re.compile(
-    r"\b(?:(?:ACT|LOSS|INIT)-\w+|PENALTY(?:-\w+)?|BP\d|FM\d|FD|PATH|NEURON|LAYER|FORWARD|PREDICT|MEAN|OBJECTIVE|STEP|BATCHES|EPOCH|FIT)\b"
+    r"\b(?:(?:ACT|LOSS|INIT|ENCODE)-\w+|PENALTY(?:-\w+)?|DECODE|BP\d|FM\d|FD|PATH|NEURON|LAYER|FORWARD|PREDICT|MEAN|OBJECTIVE|STEP|BATCHES|EPOCH|FIT)\b"
 )
 
 

@@ -1,46 +1,14 @@
 """The data sets that come with scikit-learn, split, standardised and ready to train on."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from mlpjax import names
+from mlpjax.data.columns import NUMERIC, Column, Statistics
+from mlpjax.data.preprocessing import Preprocessing, Target
+from mlpjax.data.tables import Dataset
 
 NAMES = ("digits", "breast-cancer", "wine", "iris", "diabetes")
 """Four classifications and one regression."""
-
-
-class Dataset(NamedTuple):
-    """A data set, split for training and test.
-
-    Attributes:
-        name: as in `NAMES`.
-        x_train, x_test: examples, shape (n, features), each feature of mean 0 and spread 1 over the training examples;
-            the pixels of the digits share one unit and so one spread.
-        y_train, y_test: class labels, shape (n,); or numbers, shape (n, 1), standardised likewise.
-        features: the names of the features.
-        classes: the names of the classes; empty for a regression.
-        target_scale: what a standardised target of 1 stands for in the target's own unit; 1 for a classification.
-    """
-
-    name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
-    features: tuple[str, ...]
-    classes: tuple[str, ...]
-    target_scale: float
-
-    @property
-    def loss(self) -> str:
-        """The name of the loss that suits the targets."""
-        return "softmax_cross_entropy_with_integer_labels" if self.classes else "squared_error"
-
-    @property
-    def outputs(self) -> int:
-        """The number of outputs: one for each class, or one number."""
-        return len(self.classes) or 1
 
 
 def bundled(name: str, seed: int = 0, test_fraction: float = 0.2) -> Dataset:
@@ -69,18 +37,18 @@ def bundled(name: str, seed: int = 0, test_fraction: float = 0.2) -> Dataset:
     x_train, x_test, y_train, y_test = train_test_split(
         table.data, table.target, test_size=test_fraction, random_state=seed, stratify=table.target if classes else None
     )
-    target_scale = 1.0
+    statistics, targets = _statistics(x_train, one_unit=name == "digits"), _statistics(np.empty((1, 0)))
     if not classes:
-        target_scale = float(y_train.std())
-        y_train, y_test = _standardised(y_train[:, None], y_test[:, None])
-    x_train, x_test = _standardised(x_train, x_test, one_unit=name == "digits")
-    features = tuple(str(feature) for feature in table.feature_names)
-    return Dataset(name, x_train, y_train, x_test, y_test, features, classes, target_scale)
+        targets = _statistics(y_train[:, None])
+        y_train, y_test = ((y[:, None] - targets.mean) / targets.scale for y in (y_train, y_test))
+    x_train, x_test = ((x - statistics.mean) / statistics.scale for x in (x_train, x_test))
+    columns = tuple(Column(str(feature), NUMERIC) for feature in table.feature_names)
+    preprocessing = Preprocessing(columns, statistics, Target(("target",), classes), targets)
+    return Dataset(name, x_train, y_train, x_test, y_test, preprocessing)
 
 
-def _standardised(train: np.ndarray, test: np.ndarray, one_unit: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Both at the mean and spread of the training part; a constant column becomes 0."""
+def _statistics(train: np.ndarray, one_unit: bool = False) -> Statistics:
+    """The mean and the spread of each column of the training part, or one spread for all; a constant column keeps its unit."""
     mean = train.mean(axis=0)
     spread = np.sqrt(np.mean((train - mean) ** 2, axis=None if one_unit else 0))
-    spread = np.where(spread > 0, spread, 1)
-    return (train - mean) / spread, (test - mean) / spread
+    return Statistics(mean, np.broadcast_to(np.where(spread > 0, spread, 1), mean.shape))

@@ -1,0 +1,123 @@
+"""CSV: every cell is read as text and its meaning found later, so that a file means the same at every size."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlpjax.data.cells import MISSING, Batch, number
+
+_BLOCK = 2**22
+_HEAD = 2**20
+
+
+class Layout(NamedTuple):
+    """How a CSV file is laid out.
+
+    Attributes:
+        delimiter: between cells.
+        names: from the header.
+        rows: how many there are, estimated from the beginning of the file.
+        size: about how many bytes its cells take in memory.
+    """
+
+    delimiter: str
+    names: tuple[str, ...]
+    rows: int
+    size: int
+
+
+def layout(name: str, path: Path, delimiter: str | None = None) -> Layout:
+    """Look at the beginning of a CSV file.
+
+    Raises:
+        ValueError: it is not UTF-8, or has no header that names the columns.
+    """
+    import pyarrow as pa
+
+    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
+        raise ValueError(f"a delimiter must be one ASCII character other than a quote or a line break, got {delimiter!r}")
+    with pa.input_stream(str(path)) as file:  # by its name, of a compressed file too
+        head = bytes(file.read(_HEAD))
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError(f"{name} is in UTF-16: {_ADVICE}")
+    beginning = head.lstrip(b"\xef\xbb\xbf \r\n")
+    if not beginning:
+        raise ValueError(f"{name} is empty")
+    header = beginning.splitlines()[0]
+    delimiter = delimiter or max(",;\t", key=lambda mark: header.count(mark.encode()))
+    names = _names(name, path, delimiter)
+    if all(number(text.strip()) == number(text.strip()) for text in names):
+        raise ValueError(f"{name} must begin with a header that names the columns; its first line is {header[:80].decode()}")
+    size = path.stat().st_size * (4 if len(head) == _HEAD and path.suffix not in (".csv", ".tsv", ".txt") else 1)
+    rows = size * max(beginning.count(b"\n") - 1, 1) // len(head)
+    return Layout(delimiter, names, rows, size + 4 * rows * len(names))
+
+
+def _names(name: str, path: Path, delimiter: str) -> tuple[str, ...]:
+    try:
+        with _reader(path, delimiter, ()) as reader:
+            return tuple(reader.schema.names)
+    except UnicodeDecodeError:
+        raise ValueError(_not_utf8(name, path)) from None
+
+
+def _reader(path: Path, delimiter: str, names: tuple[str, ...], ragged: list | None = None) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    def refuse(row):
+        if ragged is not None:
+            ragged.append((row.number, row.actual_columns, row.expected_columns, row.text))
+        return "error"
+
+    return arrow.open_csv(
+        pa.input_stream(str(path)),
+        arrow.ReadOptions(block_size=_BLOCK, use_threads=False),
+        arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse),
+        arrow.ConvertOptions(
+            column_types={name: pa.string() for name in names},
+            null_values=sorted(MISSING),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+def batches(name: str, path: Path, layout: Layout) -> Iterator[Batch]:
+    """The rows of a CSV file, all columns text.
+
+    Raises:
+        ValueError: a row has too many or too few cells, or the file is not UTF-8; the message says where.
+    """
+    import pyarrow as pa
+
+    ragged: list[tuple] = []
+    try:
+        with _reader(path, layout.delimiter, layout.names, ragged) as reader:
+            yield from reader
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        if ragged:
+            raise ValueError(_ragged(name, *ragged[0])) from None
+        if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
+            raise ValueError(_not_utf8(name, path)) from None
+        raise
+
+
+def _ragged(name: str, row: int | None, actual: int, expected: int, text: str) -> str:
+    place = f"line {row}" if row else "a line"
+    return f"{name}: {place} has {actual} cells where the header names {expected} columns: {text[:80]!r}"
+
+
+_ADVICE = "save it as UTF-8, for instance with iconv -f latin1 -t utf-8 (or -f utf-16)"
+
+
+def _not_utf8(name: str, path: Path) -> str:
+    import pyarrow as pa
+
+    with pa.input_stream(str(path)) as file:
+        for count, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return f"{name} is not UTF-8: line {count} holds the byte 0x{line[error.start]:02x}; {_ADVICE}"
+    return f"{name} is not UTF-8: {_ADVICE}"

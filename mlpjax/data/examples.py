@@ -1,0 +1,188 @@
+"""The rows of a table as examples, by what was learned in training, and predictions as a table again."""
+
+import functools
+from collections.abc import Iterator
+from typing import NamedTuple, TypeVar
+
+import jax
+import numpy as np
+
+from mlpjax.data import cells
+from mlpjax.data.cells import Batch
+from mlpjax.data.columns import CATEGORICAL, NUMERIC, Column, Columns, Statistics, encode
+from mlpjax.data.preprocessing import Preprocessing, Target
+from mlpjax.data.sources import Source
+
+
+class Examples(NamedTuple):
+    """Examples ready for training.
+
+    Attributes:
+        x: float32, shape (n, features).
+        y: int32 labels, shape (n,), or float32 numbers at mean 0 and spread 1, shape (n, targets).
+        weights: float32, shape (n,); `None` where all count alike.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+
+
+@functools.partial(jax.jit, static_argnames="columns")
+def _encoded(columns: Columns, statistics: Statistics, cells):
+    return encode(columns, statistics, cells).astype("float32")
+
+
+def features(preprocessing: Preprocessing, raw: np.ndarray) -> np.ndarray:
+    """The features of raw cells, shape (n, features), computed in float64 on the host's processor and rounded to float32."""
+    count = len(raw)
+    step = max(1 << count.bit_length() >> 4, 1)
+    raw = np.pad(raw, ((0, -count % step), (0, 0)))  # a few sizes, each compiled once, whatever the sizes of the batches
+    with jax.enable_x64(True), jax.default_device(_host()):
+        return np.asarray(_encoded(preprocessing.columns, preprocessing.statistics, raw))[:count]
+
+
+def _host() -> jax.Device | None:
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # JAX_PLATFORMS names accelerators only
+        return None
+
+
+def raw_targets(target: Target, batch: Batch, first_row: int = 0) -> np.ndarray:
+    """The targets of a batch as they stand in the table.
+
+    Returns:
+        Float64, shape (rows, targets): numbers, or the place of a class; NaN where one is missing.
+
+    Raises:
+        ValueError: a target is not there, is no number, or is a class that training did not have.
+    """
+    kind = CATEGORICAL if target.classes else NUMERIC
+    values = cells.raw(tuple(Column(name, kind, target.classes) for name in target.names), batch, first_row)
+    if target.classes and (values < 0).any():
+        row = int(np.argmax(values[:, 0] < 0))
+        found = cells.key(batch.column(target.names[0])[row].as_py())
+        raise ValueError(
+            f"target {target.names[0]!r} is {found!r:.80} in row {first_row + row + 1}, which is none of the classes of "
+            f"training: {', '.join(target.classes[:20])}"
+        )
+    return values
+
+
+def targets(preprocessing: Preprocessing, raw: np.ndarray) -> np.ndarray:
+    """What a network is trained on, from `raw_targets` without missing ones (ENCODE-standardise): see `Examples.y`."""
+    if preprocessing.target.classes:
+        return raw[:, 0].astype(np.int32)
+    mean, scale = preprocessing.target_statistics
+    return ((raw - mean) / scale).astype(np.float32)
+
+
+class Rows(NamedTuple):
+    """Some rows of a table that have every target.
+
+    Attributes:
+        numbers: which rows they are, from 0.
+        raw: their cells, as `cells.raw`.
+        targets: as `raw_targets`.
+        weights: how much each counts; `None` where all count alike.
+    """
+
+    numbers: np.ndarray
+    raw: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray | None
+
+
+def numbered(source: Source) -> Iterator[tuple[int, Batch]]:
+    """The batches of a table, each with the number of rows before it."""
+    first_row = 0
+    for batch in source.batches():
+        yield first_row, batch
+        first_row += batch.num_rows
+
+
+def unlabelled(preprocessing: Preprocessing, source: Source) -> Iterator[np.ndarray]:
+    """The features of each batch of a table, for prediction: no target is needed, and no row is left out.
+
+    Raises:
+        ValueError: as `cells.raw`.
+    """
+    for first_row, batch in numbered(source):
+        yield features(preprocessing, cells.raw(preprocessing.columns, batch, first_row))
+
+
+def labelled(preprocessing: Preprocessing, source: Source, weights: str | None = None) -> Iterator[Rows]:
+    """The rows of each batch of a table that have every target.
+
+    Args:
+        preprocessing: from training.
+        source: the table.
+        weights: the column of the weights.
+
+    Raises:
+        ValueError: as `cells.raw` and `raw_targets`; or a weight is missing, negative or not finite.
+    """
+    for first_row, batch in numbered(source):
+        found = raw_targets(preprocessing.target, batch, first_row)
+        present = ~np.isnan(found).any(axis=1)
+        raw = cells.raw(preprocessing.columns, batch, first_row)
+        counts = None if weights is None else _weights(weights, batch, first_row)[present]
+        yield Rows(first_row + np.flatnonzero(present), raw[present], found[present], counts)
+
+
+def _weights(name: str, batch: Batch, first_row: int) -> np.ndarray:
+    values = cells.raw((Column(name, NUMERIC),), batch, first_row)[:, 0]
+    wrong = ~(values >= 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(f"the weights {name!r} must be 0 or more; row {first_row + row + 1} holds {values[row]:g}")
+    return values
+
+
+def ready(preprocessing: Preprocessing, rows: Rows) -> Examples:
+    """Rows as a network takes them."""
+    weights = None if rows.weights is None else rows.weights.astype(np.float32)
+    return Examples(features(preprocessing, rows.raw), targets(preprocessing, rows.targets), weights)
+
+
+Part = TypeVar("Part", Examples, Rows)
+
+
+def joined(parts: list[Part]) -> Part:
+    """Several sets of rows or of examples, one after the other."""
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def decode(preprocessing: Preprocessing, prediction: np.ndarray, probabilities: bool = False) -> Batch:
+    """Predictions as a table in the target's own names and units (DECODE).
+
+    Args:
+        preprocessing: of the training.
+        prediction: from `mlpjax.predict`, shape (n, outputs): a probability for each class, or for the second of two classes
+            alone, shape (n, 1); or standardised numbers.
+        probabilities: for classes, a column "probability of …" for each beside the likeliest.
+
+    Returns:
+        A `pyarrow.Table` with a column for each target.
+
+    Raises:
+        ValueError: the prediction has another shape, or probabilities of numbers are asked for.
+    """
+    import pyarrow as pa
+
+    target, prediction = preprocessing.target, np.asarray(prediction)
+    if target.classes and len(target.classes) == 2 and prediction.ndim == 2 and prediction.shape[1] == 1:
+        prediction = np.concatenate([1 - prediction, prediction], axis=1)
+    if prediction.ndim != 2 or prediction.shape[1] != preprocessing.outputs:
+        raise ValueError(f"a prediction must have shape (n, {preprocessing.outputs}), got {prediction.shape}")
+    if not target.classes:
+        if probabilities:
+            raise ValueError(f"target {', '.join(target.names)} is a number: it has no probabilities of classes")
+        mean, scale = preprocessing.target_statistics
+        return pa.table(list((prediction * scale + mean).T), names=list(target.names))
+    likeliest = pa.array(np.array(target.classes, object)[prediction.argmax(axis=1)], pa.string())
+    shown = list(prediction.T) if probabilities else []
+    return pa.table(
+        [likeliest, *shown], names=[*target.names, *(f"probability of {name}" for name in target.classes)][: 1 + len(shown)]
+    )
