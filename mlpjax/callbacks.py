@@ -111,6 +111,7 @@ class ProgressBar:
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("compiling", total=epochs)
         self._epochs, self._examples, self._score = epochs, examples, score
+        self.every = None if self._console.is_terminal else max(1, epochs // 10)
         self._seen: list[tuple[float, int]] = []
         self._printed = 0
 

@@ -22,6 +22,7 @@ RECORDS = {
     "adamw": optax.adamw,
     "amsgrad": optax.amsgrad,
     "lamb": optax.lamb,
+    "lbfgs": lambda learning_rate: optax.lbfgs(),
     "lion": optax.lion,
     "momentum": functools.partial(optax.sgd, momentum=0.9),
     "nadam": optax.nadam,
@@ -30,7 +31,10 @@ RECORDS = {
     "rmsprop": optax.rmsprop,
     "sgd": optax.sgd,
 }
-"""From a name to the function that makes the optimiser from a learning rate."""
+"""From a name to the function that makes the optimiser from a learning rate; L-BFGS finds its own along a line."""
+
+FULL_BATCH = ("lbfgs",)
+"""Those that need the same examples at every step."""
 
 
 def named(name: str, learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
@@ -39,9 +43,15 @@ def named(name: str, learning_rate: optax.ScalarOrSchedule) -> optax.GradientTra
     Raises:
         ValueError: there is none of that name, and the message suggests the nearest; or the rate is not above 0.
     """
-    if not callable(learning_rate) and not 0 < learning_rate < math.inf:
-        raise ValueError(f"the learning rate must be a finite number above 0, got {learning_rate}")
+    if not callable(learning_rate):
+        check_learning_rate(learning_rate)
     return _made(name, learning_rate)
+
+
+def check_learning_rate(learning_rate: float) -> None:
+    """A finite number above 0, or a ValueError that says so."""
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"the learning rate must be a finite number above 0, got {learning_rate}")
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from mlpjax.data.preprocessing import describe as describe
 from mlpjax.data.preprocessing import restore as restore
 from mlpjax.data.sources import Source as Source
 from mlpjax.data.sources import open_source as open_source
+from mlpjax.data.streams import MEMORY as MEMORY
 from mlpjax.data.streams import Stream as Stream
 from mlpjax.data.streams import stream as stream
 from mlpjax.data.survey import Choices as Choices

@@ -53,13 +53,21 @@ def _class_shares(loss: Loss, y: np.ndarray, outputs: int) -> np.ndarray:
     )
 
 
+def balanced(counts: np.ndarray) -> np.ndarray:
+    """The weight of each class by which all have the same say, from the number of examples of each.
+
+    >>> balanced(np.array([3, 1])).round(3).tolist()
+    [0.667, 2.0]
+    """
+    return counts.sum() / (len(counts) * np.where(counts > 0, counts, 1))
+
+
 def _vector(given: ClassWeights, shares: np.ndarray) -> np.ndarray:
     classes = shares.shape[1]
     if isinstance(given, str):
         if given != "balanced":
             raise ValueError(f'class_weights must be numbers or "balanced", got {given!r}')
-        counts = shares.sum(axis=0)
-        return len(shares) / (classes * np.where(counts > 0, counts, 1))
+        return balanced(shares.sum(axis=0))
     if isinstance(given, Mapping):
         unknown = sorted(set(given) - set(range(classes)))
         if unknown:

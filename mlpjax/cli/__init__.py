@@ -1,0 +1,37 @@
+"""The command line."""
+
+from typing import Annotated
+
+import jax
+import typer
+
+import mlpjax
+from mlpjax.cli import checking, evaluating, inspecting, predicting, training
+from mlpjax.cli.output import console
+
+ABOUT = "Multilayer perceptrons in JAX, with gradients derived by hand and proven equal to jax.grad."
+
+app = typer.Typer(
+    help=ABOUT, no_args_is_help=True, rich_markup_mode="markdown", add_completion=True, pretty_exceptions_enable=False
+)
+
+
+def _version(wanted: bool | None) -> None:
+    if wanted:
+        console.print(f"mlpjax {mlpjax.__version__}, jax {jax.__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=ABOUT)
+def _main(
+    version: Annotated[
+        bool | None, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+    ] = None,
+) -> None: ...
+
+
+app.command(epilog=training.EPILOG)(training.train)
+app.command(epilog=predicting.EPILOG)(predicting.predict)
+app.command(epilog=evaluating.EPILOG)(evaluating.evaluate)
+app.command(epilog=inspecting.EPILOG)(inspecting.inspect)
+app.command(epilog=checking.EPILOG)(checking.check)

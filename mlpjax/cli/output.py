@@ -1,0 +1,71 @@
+"""What the commands say: to people on standard output, or to machines as JSON; errors in one line."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import jax
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from mlpjax.callbacks import finite
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def voice(as_json: bool) -> Console:
+    """Where to speak to people: standard output, or standard error where that is for machines."""
+    return errors if as_json else console
+
+
+def print_json(content: dict) -> None:
+    """One JSON object on standard output."""
+    typer.echo(json.dumps(finite(content), indent=2, allow_nan=False, default=str))
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What is wrong, in one line on stderr and with exit code 2."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        fail(f"this needs {error.name}: pip install 'mlpjax[cli]'", 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has seen enough, as head has
+        raise typer.Exit(0) from None
+    except OSError as error:
+        fail(_os_error(error), 2)
+    except (ValueError, TypeError) as error:
+        fail(str(error), 2)
+
+
+def _os_error(error: OSError) -> str:
+    if error.errno is None or error.filename is None:
+        return str(error.strerror or error)
+    return f"{error.filename}: {error.strerror}"
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what is wrong, and leave."""
+    errors.print(f"[bold red]error:[/bold red] {escape(message)}")
+    raise typer.Exit(code)
+
+
+def warn(message: str) -> None:
+    """Say what is not as it should be."""
+    errors.print(f"[bold yellow]warning:[/bold yellow] {escape(message)}")
+
+
+def keep_compiled_code() -> None:
+    """Keep compiled code on disk, so that the second start is quick; JAX's own variable comes first."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(home / "mlpjax" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

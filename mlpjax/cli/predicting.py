@@ -1,0 +1,97 @@
+"""`mlpjax predict`."""
+
+import contextlib
+import io
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from csv import writer
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from mlpjax import files
+from mlpjax.callbacks import finite
+from mlpjax.cli import arguments
+from mlpjax.cli.output import plain_errors
+from mlpjax.data import open_source
+from mlpjax.runs import models
+from mlpjax.runs.preparing import STDIN, table
+
+EPILOG = """
+**Examples**
+
+* mlpjax predict runs/houses new.csv -o prices.csv
+* mlpjax predict runs/patients/model.safetensors new.parquet -o out.parquet --probabilities
+* cat new.csv | mlpjax predict runs/houses - | head
+"""
+ENDINGS = (".csv", ".parquet", ".jsonl")
+
+
+def predict(
+    model: arguments.ModelPath,
+    data: arguments.Table,
+    out: Annotated[
+        str, typer.Option("--output", "-o", help="A .csv, .parquet or .jsonl file, or - for CSV on standard output.")
+    ] = "-",
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="The probability of each class too.")] = False,
+    delimiter: arguments.Delimiter = None,
+    as_json: Annotated[bool, typer.Option("--json", help="On standard output, a line of JSON for each row.")] = False,
+) -> None:
+    """Predict the target of each row of a table, in the order of the rows.
+
+    The table needs the columns that the model was trained on, in any order; others are ignored. A file is written whole or
+    not at all, and a table larger than memory is no matter.
+
+    Exit codes: 0 done; 2 the model or the data cannot be used.
+    """
+    with plain_errors():
+        ending = ".jsonl" if as_json and out == "-" else ".csv" if out == "-" else Path(out).suffix.lower()
+        if ending not in ENDINGS:
+            raise ValueError(f"-o must name a file that ends in one of {' '.join(ENDINGS)}, got {out!r}")
+        loaded = models.load(model)
+        source = open_source(table(data), delimiter=delimiter)
+        tables = models.predictions(loaded, source, probabilities)
+        first = next(tables, None)
+        if first is None:
+            raise ValueError(f"{source.name} has no rows")
+        with _opened(out) as file:
+            WRITERS[ending](file, first.schema, itertools.chain([first], tables))
+
+
+@contextlib.contextmanager
+def _opened(out: str) -> Iterator[IO[bytes]]:
+    if out != STDIN:
+        with files.whole(out) as file:
+            yield file
+        return
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+def _csv(file: IO[bytes], schema, tables: Iterator) -> None:
+    from pyarrow import csv
+
+    header = io.StringIO(newline="")
+    writer(header, lineterminator="\n").writerow(schema.names)
+    file.write(header.getvalue().encode())
+    for part in tables:
+        csv.write_csv(part, file, csv.WriteOptions(include_header=False, quoting_style="needed"))
+
+
+def _parquet(file: IO[bytes], schema, tables: Iterator) -> None:
+    from pyarrow import parquet
+
+    with parquet.ParquetWriter(file, schema) as writer:
+        for part in tables:
+            writer.write_table(part)
+
+
+def _json_lines(file: IO[bytes], schema, tables: Iterator) -> None:
+    for part in tables:
+        file.writelines(json.dumps(finite(row), allow_nan=False).encode() + b"\n" for row in part.to_pylist())
+
+
+WRITERS = {".csv": _csv, ".parquet": _parquet, ".jsonl": _json_lines}
