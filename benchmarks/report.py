@@ -62,7 +62,7 @@ def write(results: dict, folder: Path) -> Path:
 
 def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
-    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak}
+    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak, "stream": _stream}
     return [table(results[name]) for name, table in made.items() if name in results]
 
 
@@ -124,3 +124,18 @@ def _peak(results: list[dict]) -> Table:
             rows.append([name, _microseconds(row["microseconds"][name]), f"{rate:,.0f}", *compared])
     title = f"{results[0]['network']}, {results[0]['batch']}: rate of backprop over bare products (target: ≥ 0.90)"
     return _table(title, ["", "µs", "GFLOP/s", "ratio", "5–95 %", "met"], rows)
+
+
+def _stream(results: list[dict]) -> Table:
+    rows = [
+        [
+            f"{row['rows']:,} × {row['columns']}, {row['file_bytes'] / 1e9:.2f} GB",
+            f"{row['peak_bytes'] / 1e9:.2f} GB",
+            f"{row['seconds']:.0f} s",
+            f"{row['rows_per_second_in_epoch']:,}",
+            _met(row["peak_bytes"] < 2e9),
+        ]
+        for row in results
+    ]
+    title = "a table as a stream, by the command line (target: less than 2 GB at its peak)"
+    return _table(title, ["Parquet", "peak memory", "time", "examples/s in the epoch", "met"], rows)
