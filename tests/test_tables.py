@@ -396,7 +396,7 @@ def test_damaged_files(tmp_path_factory, ending, data):
 cell = st.none() | st.integers(-(2**40), 2**40) | st.floats() | st.booleans() | st.text(max_size=4) | st.sampled_from("ab1")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=3), st.lists(cell, min_size=8, max_size=8), max_size=4),
     st.lists(cell, min_size=8, max_size=8),

@@ -46,6 +46,7 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
         table: the path of a CSV (.csv, .tsv, .txt, compressed or not), Parquet, Arrow (.arrow, .feather, .ipc) or NumPy
             (.npz) file; a binary file object with CSV in it, such as `sys.stdin.buffer`, which is first copied to a temporary
             file; a data frame of pandas, polars or any other library with the Arrow interface; or a mapping from names to arrays.
+            A `Source` is returned as it is.
         delimiter: of CSV; the commonest of comma, semicolon and tab in the header unless given.
         memory: the most bytes that the arrays of an .npz file may take.
 
@@ -58,6 +59,8 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
     >>> source.names, source.rows
     (('age', 'city'), 2)
     """
+    if isinstance(table, Source):
+        return table
     if isinstance(table, str | os.PathLike):
         source = _file(Path(table), delimiter, memory)
     elif hasattr(table, "read"):
