@@ -126,7 +126,8 @@ class ProgressBar:
         """Show how far training has come."""
         if not epoch:
             return
-        self._seen = [*self._seen[-20:], (time.perf_counter(), epoch)]
+        if epoch != (self._seen[-1][1] if self._seen else None):
+            self._seen = [*self._seen[-20:], (time.perf_counter(), epoch)]
         line = self._line(history)
         self._bar.update(self._task, completed=epoch, description=line)
         tenth = 10 * epoch // self._epochs

@@ -23,10 +23,11 @@ def score(loss: Loss, z: Float[Array, "n k"], y: Shaped[Array, "n *k"], weights:
         y: the targets, as the loss takes them.
         weights: one weight for each example.
     """
-    weights = jnp.ones(len(z), jnp.promote_types(z.dtype, jnp.float32)) if weights is None else jnp.asarray(weights)
+    dtype = jnp.promote_types(z.dtype, jnp.float32)  # sums of many would overflow in float16
+    weights = jnp.ones(len(z), dtype) if weights is None else jnp.asarray(weights, dtype)
     prediction = loss.inverse_link(z)
     if loss.target.right is None:
-        return r2(prediction, y, weights)
+        return r2(prediction.astype(dtype), y.astype(dtype), weights)
     return accuracy(loss.target.right(prediction, y), weights)
 
 
@@ -48,7 +49,7 @@ def r2(prediction: Float[Array, "n k"], y: Float[Array, "n k"], weights: Float[A
     """
     w = weights[:, None]
     residual = jnp.sum(w * (y - prediction) ** 2, axis=0)
-    mean = jnp.sum(w * y, axis=0) / jnp.sum(w)
-    variance = jnp.sum(w * (y - mean) ** 2, axis=0)
+    y = y - y[0]  # so that rounding leaves no variance in a constant target
+    variance = jnp.sum(w * (y - jnp.sum(w * y, axis=0) / jnp.sum(w)) ** 2, axis=0)
     explained = 1 - residual / jnp.where(variance == 0, 1, variance)
     return jnp.mean(jnp.where(variance == 0, jnp.where(residual == 0, 1.0, 0.0), explained))

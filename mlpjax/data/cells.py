@@ -41,7 +41,7 @@ def refusal(array: Batch) -> str:
 
 
 def plain(array: Batch) -> Batch:
-    """The same cells as nulls, booleans, numbers or text: dictionaries, runs and extension types unpacked."""
+    """The same cells as nulls, booleans, numbers or text: dictionaries, runs, views and extension types unpacked."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -50,7 +50,7 @@ def plain(array: Batch) -> Batch:
     if pa.types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        return plain(array.dictionary).take(array.indices)
     return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
 
 

@@ -1,8 +1,11 @@
 """CSV: every cell is read as text and its meaning found later, so that a file means the same at every size."""
 
+import codecs
+import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mlpjax.data.cells import MISSING, Batch, number
 
@@ -47,40 +50,17 @@ def layout(name: str, path: Path, delimiter: str | None = None) -> Layout:
     delimiter = delimiter or max(",;\t", key=lambda mark: header.count(mark.encode()))
     names = _names(name, path, delimiter)
     if all(number(text.strip()) == number(text.strip()) for text in names):
-        raise ValueError(f"{name} must begin with a header that names the columns; its first line is {header[:80].decode()}")
+        raise ValueError(
+            f"{name} must begin with a header that names the columns; its first line is {header[:80].decode(errors='replace')}"
+        )
     size = path.stat().st_size * (4 if len(head) == _HEAD and path.suffix not in (".csv", ".tsv", ".txt") else 1)
     rows = size * max(beginning.count(b"\n") - 1, 1) // len(head)
     return Layout(delimiter, names, rows, size + 4 * rows * len(names))
 
 
 def _names(name: str, path: Path, delimiter: str) -> tuple[str, ...]:
-    try:
-        with _reader(path, delimiter, ()) as reader:
-            return tuple(reader.schema.names)
-    except UnicodeDecodeError:
-        raise ValueError(_not_utf8(name, path)) from None
-
-
-def _reader(path: Path, delimiter: str, names: tuple[str, ...], ragged: list | None = None) -> Any:
-    import pyarrow as pa
-    from pyarrow import csv as arrow
-
-    def refuse(row):
-        if ragged is not None:
-            ragged.append((row.number, row.actual_columns, row.expected_columns, row.text))
-        return "error"
-
-    return arrow.open_csv(
-        pa.input_stream(str(path)),
-        arrow.ReadOptions(block_size=_BLOCK, use_threads=False),
-        arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse),
-        arrow.ConvertOptions(
-            column_types={name: pa.string() for name in names},
-            null_values=sorted(MISSING),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
+    with _reader(name, path, delimiter) as reader:
+        return tuple(reader.schema.names)
 
 
 def batches(name: str, path: Path, layout: Layout) -> Iterator[Batch]:
@@ -89,35 +69,54 @@ def batches(name: str, path: Path, layout: Layout) -> Iterator[Batch]:
     Raises:
         ValueError: a row has too many or too few cells, or the file is not UTF-8; the message says where.
     """
+    with _reader(name, path, layout.delimiter, layout.names) as reader:
+        yield from reader
+
+
+@contextlib.contextmanager
+def _reader(name: str, path: Path, delimiter: str, names: tuple[str, ...] = ()):
     import pyarrow as pa
+    from pyarrow import csv
 
-    ragged: list[tuple] = []
     try:
-        with _reader(path, layout.delimiter, layout.names, ragged) as reader:
-            yield from reader
+        with csv.open_csv(
+            pa.input_stream(str(path)),
+            csv.ReadOptions(block_size=_BLOCK, use_threads=False),
+            csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types={name: pa.string() for name in names},
+                null_values=sorted(MISSING),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        ) as reader:
+            yield reader
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        if ragged:
-            raise ValueError(_ragged(name, *ragged[0])) from None
-        if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
-            raise ValueError(_not_utf8(name, path)) from None
-        raise
+        raise ValueError(_what_is_wrong(name, path, str(error))) from None
 
 
-def _ragged(name: str, row: int | None, actual: int, expected: int, text: str) -> str:
-    place = f"line {row}" if row else "a line"
-    return f"{name}: {place} has {actual} cells where the header names {expected} columns: {text[:80]!r}"
+def _what_is_wrong(name: str, path: Path, error: str) -> str:
+    ragged = re.search(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)", error)
+    if ragged:
+        place = f"row {ragged[1]}, the header counted," if ragged[1] else "a row"
+        return f"{name}: {place} has {ragged[3]} cells where the header names {ragged[2]} columns"
+    return _not_utf8(name, path) or f"{name} cannot be read: {' '.join(error.split()):.300}"
 
 
 _ADVICE = "save it as UTF-8, for instance with iconv -f latin1 -t utf-8 (or -f utf-16)"
 
 
 def _not_utf8(name: str, path: Path) -> str:
+    """Where the first byte is that is not; empty if all are."""
     import pyarrow as pa
 
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
     with pa.input_stream(str(path)) as file:
-        for count, line in enumerate(file, 1):
+        while chunk := file.read(_HEAD):
             try:
-                line.decode()
+                decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                return f"{name} is not UTF-8: line {count} holds the byte 0x{line[error.start]:02x}; {_ADVICE}"
-    return f"{name} is not UTF-8: {_ADVICE}"
+                line += error.object[: error.start].count(b"\n")
+                return f"{name} is not UTF-8: line {line} holds the byte 0x{error.object[error.start]:02x}; {_ADVICE}"
+            line += chunk.count(b"\n")
+    return ""

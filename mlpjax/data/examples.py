@@ -37,7 +37,8 @@ def features(preprocessing: Preprocessing, raw: np.ndarray) -> np.ndarray:
     """The features of raw cells, shape (n, features), computed in float64 on the host's processor and rounded to float32."""
     count = len(raw)
     step = max(1 << count.bit_length() >> 4, 1)
-    raw = np.pad(raw, ((0, -count % step), (0, 0)))  # a few sizes, each compiled once, whatever the sizes of the batches
+    if count % step:  # a few sizes, each compiled once, whatever the sizes of the batches
+        raw = np.pad(raw, ((0, -count % step), (0, 0)))
     with jax.enable_x64(True), jax.default_device(_host()):
         return np.asarray(_encoded(preprocessing.columns, preprocessing.statistics, raw))[:count]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlpjax.data import archives, delimited
+from mlpjax.data import archives, cells, delimited
 from mlpjax.data.cells import Batch
 
 CSV = [".csv", ".tsv", ".txt"]
@@ -29,7 +29,7 @@ class Source(NamedTuple):
         names: the columns.
         rows: how many there are; for CSV an estimate from its beginning.
         size: about how many bytes it takes in memory.
-        batches: opens it anew and gives its `pyarrow.RecordBatch`es.
+        batches: opens it anew and gives its `pyarrow.RecordBatch`es, of plain columns as `cells.plain`.
     """
 
     name: str
@@ -46,6 +46,7 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
         table: the path of a CSV (.csv, .tsv, .txt, compressed or not), Parquet, Arrow (.arrow, .feather, .ipc) or NumPy
             (.npz) file; a binary file object with CSV in it, such as `sys.stdin.buffer`, which is first copied to a temporary
             file; a data frame of pandas, polars or any other library with the Arrow interface; or a mapping from names to arrays.
+            A `Source` is returned as it is.
         delimiter: of CSV; the commonest of comma, semicolon and tab in the header unless given.
         memory: the most bytes that the arrays of an .npz file may take.
 
@@ -58,6 +59,8 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
     >>> source.names, source.rows
     (('age', 'city'), 2)
     """
+    if isinstance(table, Source):
+        return table
     if isinstance(table, str | os.PathLike):
         source = _file(Path(table), delimiter, memory)
     elif hasattr(table, "read"):
@@ -70,6 +73,8 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
 
 
 def _checked(source: Source) -> Source:
+    import pyarrow as pa
+
     names = [name.strip() or f"column {number}" for number, name in enumerate(source.names, 1)]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if not names:
@@ -80,7 +85,7 @@ def _checked(source: Source) -> Source:
     def batches():
         with readable(source.name):
             for batch in source.batches():
-                yield batch.rename_columns(names)
+                yield pa.RecordBatch.from_arrays([cells.plain(array) for array in batch.columns], names=names)
 
     return Source(source.name, tuple(names), source.rows, source.size, batches)
 
@@ -92,7 +97,9 @@ def readable(name: str):
 
     try:
         yield
-    except (pa.ArrowException, UnicodeDecodeError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the operating system's own: no data at fault
         reason = " ".join(str(error).split())
         raise ValueError(f"{name} cannot be read: {reason:.300}") from None
 

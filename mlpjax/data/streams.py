@@ -6,8 +6,9 @@ the epoch, begin anywhere, and cost no more than reading the file. The file need
 the process ends, however it ends.
 """
 
+import functools
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 from mlpjax.data import inference
 from mlpjax.data.examples import Examples, Rows, joined, labelled, ready
 from mlpjax.data.preprocessing import Preprocessing
-from mlpjax.data.sources import Source, open_source
+from mlpjax.data.sources import open_source
 from mlpjax.data.store import Store, stored
 from mlpjax.data.survey import Choices, survey
 
@@ -147,7 +148,7 @@ def stream(
     """Prepare a table that is larger than memory for training.
 
     Args:
-        table: whatever `open_source` takes, or a `Source`.
+        table: whatever `open_source` takes.
         choices: the target, and what else there is to say about the columns.
         seed: of the parts and of the orders.
         batch_size: the examples in a batch.
@@ -166,28 +167,33 @@ def stream(
     >>> len(data.test.x) + sum(len(x) for x, y in data.batches(epoch=1))
     100
     """
-    source = table if isinstance(table, Source) else open_source(table, delimiter=delimiter, memory=memory)
     check_options(batch_size, validation_fraction, test_fraction)
+    source = open_source(table, delimiter=delimiter, memory=memory)
     most = min(MOST_HELD_OUT, memory // (128 * len(source.names))) / max(source.rows, 1)
-    held_out = min(validation_fraction, most), min(test_fraction, most)
-    found = survey(source, choices, lambda rows: parts(seed, rows, *held_out) == TRAINING)
+    part_of = functools.partial(parts, seed, validation=min(validation_fraction, most), test=min(test_fraction, most))
+    found = survey(source, choices, lambda rows: part_of(rows) == TRAINING)
     preprocessing, notes = inference.fit_preprocessing(found, choices)
-    kept: dict[int, list[Rows]] = {VALIDATION: [], TEST: []}
-
-    def training() -> Iterator[np.ndarray]:
-        for rows in labelled(preprocessing, source, choices.weights):
-            part = parts(seed, rows.numbers, *held_out)
-            for number, held in kept.items():
-                held.append(jax.tree.map(operator.itemgetter(part == number), rows))
-            yield _stacked(jax.tree.map(operator.itemgetter(part == TRAINING), rows))
-
+    held_out: dict[int, list[Rows]] = {VALIDATION: [], TEST: []}
     width = len(preprocessing.columns) + len(choices.targets) + (choices.weights is not None)
-    store = stored(training(), width, folder)
-    validation, test = (ready(preprocessing, joined(kept[part])) for part in (VALIDATION, TEST))
+    store = stored(_training(labelled(preprocessing, source, choices.weights), part_of, held_out), width, folder)
+    validation, test = (ready(preprocessing, joined(rows)) for rows in held_out.values())
     if not (store.rows and len(test.x) and (len(validation.x) or not validation_fraction)):
         raise ValueError(f"{source.name} has {found.labelled} rows with a target, too few to hold a part of them out")
     chunks = max(min(memory // 16, WINDOW) // (store.chunk * width * 8), 1)
     return Stream(source.name, preprocessing, notes, store.rows, batch_size, validation, test, seed, chunks, store)
+
+
+def _training(
+    rows: Iterator[Rows], part_of: Callable[[np.ndarray], np.ndarray], held_out: dict[int, list[Rows]]
+) -> Iterator[np.ndarray]:
+    """The training rows as the store holds them, the others put aside."""
+    for some in rows:
+        part = part_of(some.numbers)
+        for number, put_aside in held_out.items():
+            put_aside.append(jax.tree.map(operator.itemgetter(part == number), some))
+        kept = jax.tree.map(operator.itemgetter(part == TRAINING), some)
+        weights = [] if kept.weights is None else [kept.weights[:, None]]
+        yield np.concatenate([kept.raw, kept.targets, *weights], axis=1)
 
 
 def check_options(batch_size: int, validation_fraction: float, test_fraction: float) -> None:
@@ -203,8 +209,3 @@ def check_options(batch_size: int, validation_fraction: float, test_fraction: fl
             "the parts to hold out must be fractions that leave something to train on, the test part more than 0; "
             f"got {validation_fraction} and {test_fraction}"
         )
-
-
-def _stacked(rows: Rows) -> np.ndarray:
-    weights = [] if rows.weights is None else [rows.weights[:, None]]
-    return np.concatenate([rows.raw, rows.targets, *weights], axis=1)

@@ -33,16 +33,16 @@ class Choices:
     ('price',)
     """
 
-    target: str | tuple[str, ...]
+    target: str | Sequence[str]
     task: str | None = None
-    numeric: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
+    numeric: str | Sequence[str] = ()
+    categorical: str | Sequence[str] = ()
+    drop: str | Sequence[str] = ()
     weights: str | None = None
 
     def __post_init__(self):
-        for name in ("numeric", "categorical", "drop"):
-            given: str | Sequence[str] = getattr(self, name)
+        for name in ("target", "numeric", "categorical", "drop"):
+            given = getattr(self, name)
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
         if not self.targets:
             raise ValueError("a target is needed: the name of the column to predict")
@@ -62,7 +62,7 @@ class Choices:
     @property
     def targets(self) -> tuple[str, ...]:
         """The target columns."""
-        return (self.target,) if isinstance(self.target, str) else tuple(self.target)
+        return tuple(self.target)
 
     def check(self, columns: Sequence[str]) -> None:
         """Every column that is named is there.

@@ -70,7 +70,7 @@ def load_table(
     """Read a table into memory, hold out a part of it for test and fit the preprocessing on the rest.
 
     Args:
-        table: whatever `open_source` takes, or a `Source`.
+        table: whatever `open_source` takes.
         choices: the target, and what else there is to say about the columns.
         seed: of the split, which keeps the proportions of the classes where each has two examples or more.
         test_fraction: how much is held out, between 0 and 1.
@@ -86,7 +86,7 @@ def load_table(
     >>> data.x_train.shape, data.x_test.shape, data.classes
     ((16, 1), (4, 1), ('small', 'tall'))
     """
-    source = _in_memory(table if isinstance(table, Source) else open_source(table, delimiter=delimiter))
+    source = _in_memory(open_source(table, delimiter=delimiter))
     choices.check(source.names)
     target, _ = inference.infer_target(survey(source, _target_only(source, choices)), choices)
     labels = np.concatenate([raw_targets(target, batch, row) for row, batch in numbered(source)])

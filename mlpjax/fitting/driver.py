@@ -5,7 +5,8 @@ A training is an iterator of stretches: some epochs, or a part of one, after eac
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import jax
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mlpjax.fitting.checkpoints import Checkpoints, Saver
-from mlpjax.fitting.epochs import Rows, Rules, Task
+from mlpjax.fitting.epochs import STOPPED, Rows, Rules, Task
 from mlpjax.fitting.history import History, empty, extended
 from mlpjax.fitting.options import check_every
 from mlpjax.training import State
@@ -21,9 +22,6 @@ from mlpjax.types import Penalty
 
 Callback = Callable[[int, State, History], None]
 """Called between stretches with the number of complete epochs, the state and the history so far."""
-
-FINAL = ("epochs", "converged", "patience", "diverged")
-"""Why a training ends by itself."""
 
 
 class Stretch(NamedTuple):
@@ -38,7 +36,7 @@ class Stretch(NamedTuple):
 NextStop = Callable[[int], int | None]
 """From the number of complete epochs to the next one at which someone wants to be called, if anyone does."""
 
-Stretches = Callable[[State, int, int, NextStop], Iterator[Stretch]]
+Stretches = Callable[[State, int, int, NextStop], Generator[Stretch, None, None]]
 """From a state, the number of complete epochs, the number wanted and the next stop to the training itself."""
 
 
@@ -95,15 +93,18 @@ def run(
 
 
 def _complete(history: History, epochs: int) -> bool:
-    return history.stopped in ("converged", "patience", "diverged") or history.epochs >= epochs
+    return history.stopped in STOPPED[1:] or history.epochs >= epochs
 
 
-def _through(progress: Progress, stretches: Iterator[Stretch], epochs: int, callbacks: Sequence[Callback]) -> Progress:
+def _through(
+    progress: Progress, stretches: Generator[Stretch, None, None], epochs: int, callbacks: Sequence[Callback]
+) -> Progress:
     try:
-        for stretch in stretches:
-            progress = _further(progress, stretch)
-            for callback in callbacks:
-                callback(progress.history.epochs, *progress)
+        with closing(stretches):
+            for stretch in stretches:
+                progress = _further(progress, stretch)
+                for callback in callbacks:
+                    callback(progress.history.epochs, *progress)
     except KeyboardInterrupt:
         message = f"training was interrupted after {progress.history.epochs} of {epochs} epochs"
         progress = progress._replace(history=progress.history._replace(stopped="interrupted", message=message))
@@ -135,9 +136,10 @@ def why(stopped: str, task: Task, rules: Rules, epoch: int, state: State) -> str
         return f"epoch {epoch} changed the parameters by no more than {rules.tol:g} of their norm"
     if stopped != "patience" or state.best is None or task.monitor is None:
         return ""
+    watched = "training loss" if task.monitor == "loss" else task.monitor.replace("_", " ")
     kept = "" if state.best.params is None else ", whose parameters are kept"
-    watched = {"loss": "training loss"}.get(task.monitor, task.monitor.replace("_", " "))
-    return f"the {watched} has not improved for {rules.patience} epochs; the best was epoch {int(state.best.epoch)}{kept}"
+    best = f"the best was epoch {int(state.best.epoch)}{kept}" if int(state.best.epoch) else "it never was a finite number"
+    return f"the {watched} has not improved for {rules.patience} epochs; {best}"
 
 
 def filled(rows: Rows, count: int) -> dict[str, np.ndarray]:

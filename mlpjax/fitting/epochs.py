@@ -4,6 +4,7 @@ The number of epochs is traced, so that a loop of any length is one compilation,
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -45,12 +46,12 @@ class Rules(NamedTuple):
     """What ends training before its last epoch; traced, so that other numbers are no other compilation.
 
     Attributes:
-        tol: an epoch that changes the parameters by no more than this share of their norm; below 0 is never.
+        tol: an epoch that changes the parameters by no more than this share of their norm.
         patience: so many epochs without an improvement.
         min_delta: how much better than the best so far is an improvement.
     """
 
-    tol: float = -1.0
+    tol: float = -math.inf
     patience: int = 2**31 - 1
     min_delta: float = 0.0
 

@@ -16,7 +16,7 @@
 import functools
 import operator
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -174,12 +174,12 @@ def _of_rows(examples: tuple, rows: np.ndarray) -> tuple:
 
 def check_fraction(fraction: float) -> float:
     """A number between 0 and 1, or an error that says so."""
-    if not isinstance(fraction, float) or not 0 < fraction < 1:
+    if not isinstance(fraction, float | np.floating) or not 0 < fraction < 1:
         raise ValueError(f"validation must be (x, y), (x, y, weights) or a fraction between 0 and 1, got {fraction!r}")
     return fraction
 
 
-def _stretches(run: _Run, state: State, done: int, epochs: int, next_stop: driver.NextStop) -> Iterator[Stretch]:
+def _stretches(run: _Run, state: State, done: int, epochs: int, next_stop: driver.NextStop) -> Generator[Stretch, None, None]:
     """Loops of epochs on the device, each about as long as SECONDS_A_STRETCH says.
 
     The state is not donated: Ctrl-C in a loop falls back on the one before it, and a divergence is traced from it.

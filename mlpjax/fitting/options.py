@@ -22,6 +22,8 @@ def rules(tol: float | None, patience: int | None, min_delta: float) -> Rules:
         raise ValueError(f"patience must be a whole number of epochs, 1 or more; got {patience!r}")
     if not (np.isfinite(min_delta) and min_delta >= 0):
         raise ValueError(f"min_delta must be a finite number of 0 or more, got {min_delta!r}")
+    if tol is not None and not (np.isfinite(tol) and tol >= 0):
+        raise ValueError(f"tol must be a finite number of 0 or more, got {tol!r}")
     never = Rules()
     return Rules(never.tol if tol is None else tol, never.patience if patience is None else int(patience), float(min_delta))
 

@@ -1,6 +1,7 @@
-"""A state and a history as named NumPy arrays, and back."""
+"""A state and a history as one array of bytes, and back."""
 
 import hashlib
+import json
 
 import jax
 import jax.numpy as jnp
@@ -37,13 +38,22 @@ def state_from(like: State, arrays: dict[str, np.ndarray]) -> State:
     return jax.tree.unflatten(structure, keyed)
 
 
+def arrays_of_history(history: History) -> dict[str, np.ndarray]:
+    """The columns of a history by name."""
+    return {f"history.{name}": column for name, column in columns(history).items()}
+
+
 def history_like(history: History, epochs) -> dict[str, np.ndarray]:
-    """What to expect of so many epochs, without taking memory for a number that stands in a file."""
+    """What to expect of so many epochs, without taking memory for a number that stands in a file.
+
+    Raises:
+        ValueError: that is no number of epochs.
+    """
     if not (isinstance(epochs, int) and 0 <= epochs <= MOST_EPOCHS):
         raise ValueError(f"it says that it has {epochs!r} epochs")
     return {
-        f"history.{name}": np.broadcast_to(np.zeros((), column.dtype), (epochs, *column.shape[1:]))
-        for name, column in columns(history).items()
+        name: np.broadcast_to(np.zeros((), column.dtype), (epochs, *column.shape[1:]))
+        for name, column in arrays_of_history(history).items()
     }
 
 
@@ -53,29 +63,26 @@ def history_from(arrays: dict[str, np.ndarray], said: dict) -> History:
     return History(**held, best_epoch=said["best_epoch"], stopped=said["stopped"], message=said["message"])
 
 
-def digest_of(arrays: dict[str, np.ndarray]) -> str:
-    """What changes with any of the numbers, names, shapes or dtypes."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
+def layout(arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """The dtype and shape of each array, in words."""
+    return {name: f"{array.dtype} of shape {array.shape}" for name, array in arrays.items()}
+
+
+def packed(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """The bytes of all arrays, one after another."""
+    return np.frombuffer(b"".join(array.tobytes() for array in arrays.values()), np.uint8)
+
+
+def unpacked(content: np.ndarray, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays that such bytes hold, of the names, dtypes and shapes of others."""
+    ends = np.cumsum([array.nbytes for array in like.values()])
+    parts = np.split(content, ends[:-1])
+    return {name: part.view(array.dtype).reshape(array.shape) for (name, array), part in zip(like.items(), parts, strict=True)}
+
+
+def digest_of(content: np.ndarray, about: dict) -> str:
+    """What changes with any of the bytes, and with what is said about them."""
+    said = {name: entry for name, entry in about.items() if name != "digest"}
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    digest.update(content.data)
     return digest.hexdigest()
-
-
-def check_same_arrays(found: dict, expected: dict[str, np.ndarray]) -> None:
-    """What is found, shape and dtype by name, is what is expected.
-
-    Raises:
-        ValueError: it is not; the message names the first that differs.
-    """
-    wanted = {name: (array.shape, array.dtype) for name, array in expected.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise ValueError(
-                f"it is from another training: {name} is {_words(found.get(name))} there and {_words(wanted.get(name))} here"
-            )
-
-
-def _words(entry: tuple | None) -> str:
-    return "absent" if entry is None else f"{entry[1]} of shape {entry[0]}"

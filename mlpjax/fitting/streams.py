@@ -18,7 +18,7 @@ batches a block has changes no bit of the result.
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -37,7 +37,7 @@ from mlpjax.fitting.history import History
 from mlpjax.fitting.memory import DEFAULT_OPTIMIZER, on_device, started
 from mlpjax.gradients.backprop import backprop
 from mlpjax.network import MLP
-from mlpjax.training import Cursor, Info, MiniBatch, State, mini_batch_step
+from mlpjax.training import Cursor, Info, MiniBatch, State, mini_batch_step, norm
 from mlpjax.types import GradFn, Params, Penalty
 
 
@@ -93,6 +93,9 @@ def fit_stream(
     return driver.run(begun, functools.partial(_stretches, stream), asked, validation is not None, description)
 
 
+_norm = jax.jit(norm)
+
+
 class _Stream(NamedTuple):
     """All that stays the same from epoch to epoch."""
 
@@ -119,7 +122,9 @@ def _at_start(params: Params) -> Cursor:
     return Cursor(none, none, jnp.array(0.0, dtype), jnp.zeros(len(params), dtype), params)
 
 
-def _stretches(stream: _Stream, state: State, done: int, epochs: int, next_stop: driver.NextStop) -> Iterator[Stretch]:
+def _stretches(
+    stream: _Stream, state: State, done: int, epochs: int, next_stop: driver.NextStop
+) -> Generator[Stretch, None, None]:
     """One stretch for each block, the last of an epoch with its row of history."""
     while done < epochs:
         for block in stream.blocks(done + 1, int(_cursor(state).batches), state.params):
@@ -140,17 +145,12 @@ def _stretches(stream: _Stream, state: State, done: int, epochs: int, next_stop:
 def _on_block(stream: _Stream, state: State, block: Block, epoch: int) -> Stretch:
     task, penalty = stream.task, stream.penalty
     after = _steps_on(task, state, block, penalty)
-    if np.isfinite(_cursor(after).loss) and _finite(after.params):
+    if np.isfinite(_cursor(after).loss) and np.isfinite(_norm(after.params)):
         return Stretch(after, {})
     first = int(_cursor(state).batches) + 1
     steps = ((first + number, *_batch(block, number)) for number in range(block.filled))
     after, where = last_finite(task.mlp, task.optimizer, task.gradient, state, steps, penalty)
     return Stretch(after, {}, "diverged", f"training diverged in epoch {epoch}, {where}")
-
-
-@jax.jit
-def _finite(params: Params):
-    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)]))
 
 
 def _batch(block: Block, number) -> tuple[Array, Array, MiniBatch]:

@@ -1,0 +1,85 @@
+"""The examples of a run, in memory or as a stream."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpjax.data import Dataset, Examples, Preprocessing, Stream
+from mlpjax.fitting.class_weights import balanced
+
+
+class Prepared(NamedTuple):
+    """Examples ready for a run.
+
+    Attributes:
+        name: of the data.
+        preprocessing: from the rows of the table to examples.
+        notes: what there is to say about how the table was taken.
+        training: the examples to train on.
+        test: those held out to the end.
+        validation: those of a stream that are held out to say when to stop; in memory `fit` takes them from the training part.
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    notes: tuple[str, ...]
+    training: Examples | Stream
+    test: Examples
+    validation: Examples | None = None
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the examples are read from a file as they are needed."""
+        return isinstance(self.training, Stream)
+
+    @property
+    def rows(self) -> int:
+        """The number of training examples."""
+        return self.training.rows if isinstance(self.training, Stream) else len(self.training.x)
+
+    def first_batch(self, size: int) -> tuple:
+        """Some training examples, `(x, y)` or `(x, y, weights)`."""
+        if isinstance(self.training, Stream):
+            return next(self.training.batches(1))
+        return tuple(array[:size] for array in self.training if array is not None)
+
+    def sample(self, most: int) -> Examples:
+        """At most so many training examples, for what needs them in memory."""
+        if not isinstance(self.training, Stream):
+            rows = np.arange(self.rows) if self.rows <= most else np.random.default_rng(0).permutation(self.rows)[:most]
+            x, y, weights = self.training
+            return Examples(x[rows], y[rows], None if weights is None else weights[rows])
+        taken: list[tuple] = []
+        for batch in self.training.batches(1):
+            taken.append(batch)
+            if len(taken) * self.training.batch_size >= most:
+                break
+        x, y, *rest = (np.concatenate(parts) for parts in zip(*taken, strict=True))
+        return Examples(x, y, rest[0] if rest else None)
+
+
+def of_dataset(dataset: Dataset) -> Prepared:
+    """The examples of a data set in memory."""
+    training = Examples(dataset.x_train, dataset.y_train, dataset.weights_train)
+    test = Examples(dataset.x_test, dataset.y_test, dataset.weights_test)
+    return Prepared(Path(dataset.name).name, dataset.preprocessing, dataset.notes, training, test)
+
+
+def of_stream(stream: Stream) -> Prepared:
+    """The examples of a stream."""
+    validation = stream.validation if len(stream.validation.x) else None
+    return Prepared(Path(stream.name).name, stream.preprocessing, stream.notes, stream, stream.test, validation)
+
+
+def with_balanced_classes(stream: Stream):
+    """The batches of a stream, with weights that give each class the same say."""
+    classes = len(stream.preprocessing.target.classes)
+    of_class = balanced(np.sum([np.bincount(y, minlength=classes) for _, y, *_ in stream.batches(1)], axis=0))
+
+    def batches(epoch: int, start: int) -> Iterator[tuple]:
+        for x, y, *weights in stream.batches(epoch, start):
+            yield x, y, of_class[y] * (weights[0] if weights else 1)
+
+    return batches

@@ -1,0 +1,115 @@
+"""The folder of a run: made when it starts, with all that it takes to go on; filled when it ends."""
+
+import itertools
+import json
+import os
+import platform
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+import mlpjax
+from mlpjax import files, storage
+from mlpjax.callbacks import finite
+from mlpjax.fitting.history import History, columns
+from mlpjax.runs.models import FILE, Model
+from mlpjax.runs.options import DataOptions, Options, as_json, from_json
+from mlpjax.runs.reports import Report
+
+FORMAT = "mlpjax run"
+FORMAT_VERSION = 1
+CONFIG, CHECKPOINTS, LOG, HISTORY, REPORT, PICTURE = (
+    "config.json", "checkpoints", "log.jsonl", "history.json", "report.json", "training.png",
+)  # fmt: skip
+
+
+class Config(NamedTuple):
+    """What a run was asked to do."""
+
+    data: DataOptions
+    options: Options
+
+
+def claim(path: Path) -> Path:
+    """Make the folder of a new run.
+
+    Raises:
+        FileExistsError: it exists.
+        OSError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise FileExistsError(f"{path} already exists: choose another folder with --out, or move it away") from None
+    except OSError as error:
+        raise OSError(f"the run folder {path} cannot be made: {error.strerror}. Choose another with --out") from None
+    return path
+
+
+def free(path: Path) -> Path:
+    """The path, or the first with a number after it that does not exist."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not one.exists())
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Write what the run is asked to do."""
+    device = jax.devices()[0]
+    _write_json(
+        folder / CONFIG,
+        {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "data": as_json(config.data),
+            "options": as_json(config.options),
+            "device": f"{device.platform}: {device.device_kind}",
+            "versions": {"mlpjax": mlpjax.__version__, "jax": jax.__version__, "python": platform.python_version()},
+        },
+    )
+
+
+def read_config(folder: Path) -> Config:
+    """Read what a run was asked to do.
+
+    Raises:
+        ValueError: the folder is not one of a run, or of another version.
+        OSError: it cannot be read.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} is not the folder of a run: it has no {CONFIG}")
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(said, dict) or said.get("format") != FORMAT:
+            raise ValueError("it does not say that it is one")
+        if said.get("format_version") != FORMAT_VERSION:
+            raise ValueError(
+                f"it is of version {said.get('format_version')!r:.20} of the format, and this mlpjax goes on with runs of version "
+                f"{FORMAT_VERSION} only. Its model can still be used: mlpjax predict {folder / FILE}"
+            )
+        return Config(from_json(DataOptions, said.get("data")), from_json(Options, said.get("options")))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is not the configuration of a run: {error}") from None
+
+
+def write_results(folder: Path, model: Model, history: History, report: Report, about: dict) -> None:
+    """Write the model, the history and the report, each whole or not at all.
+
+    Raises:
+        OSError: one of them cannot be written.
+    """
+    storage.save(folder / FILE, *model)
+    kept = {name: column.tolist() for name, column in columns(history).items()}
+    ended = {"best_epoch": history.best_epoch, "stopped": history.stopped, "message": history.message}
+    _write_json(folder / HISTORY, {**kept, **ended})
+    _write_json(folder / REPORT, as_dict(report, about))
+
+
+def as_dict(report: Report, about: dict) -> dict:
+    """A report as JSON holds it."""
+    return {**about, "metrics": report.metrics, "baselines": report.baselines}
+
+
+def _write_json(path: Path, content: dict) -> None:
+    files.write_whole(path, (json.dumps(finite(content), indent=2, allow_nan=False) + os.linesep).encode())
