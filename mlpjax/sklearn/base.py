@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from mlpjax import checks, initializers
 from mlpjax.network import MLP, forward, init
 from mlpjax.sklearn import outputs
-from mlpjax.sklearn.descent import Examples, Plan, Progress
+from mlpjax.sklearn.descent import Plan, Progress, start
 from mlpjax.sklearn.quasi_newton import minimised
 from mlpjax.sklearn.rules import Rates, rule
 from mlpjax.sklearn.stochastic import Leg, Orders, batches, legs, padded
@@ -210,7 +210,7 @@ class Multilayer(BaseEstimator):
     def _progress(self, plan: Plan, rates: Rates, params: Params, incremental: bool) -> Progress:
         dtype = params[0].W.dtype
         memory = getattr(self, "_optimizer", None) if incremental else None
-        memory = memory or Memory(rates.learning_rate, plan.rule(rates, rates.learning_rate).init(params))
+        memory = memory or Memory(rates.learning_rate, jax.device_get(start(plan, rates, params)))
         best = self.best_validation_score_ if self.early_stopping else -self.best_loss_
         best_params = getattr(self, "_best_params", params) if self.early_stopping else ()
         numbers = (memory.learning_rate, self.t_, self._no_improvement_count, best)
