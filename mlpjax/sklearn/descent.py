@@ -40,12 +40,19 @@ class Plan(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Arrays on the device: one weight for each row, 0 for a row that only fills up; how many count in each mini-batch."""
+    """Arrays on the device.
+
+    Attributes:
+        x, y, weights: the examples, with a weight of 0 for a row that only fills up.
+        n: how many count.
+        shares: the part of them in each mini-batch; of training data.
+    """
 
     x: jax.Array
     y: jax.Array
     weights: jax.Array
-    counts: jax.Array | None = None
+    n: jax.Array
+    shares: jax.Array | None = None
 
 
 class Progress(NamedTuple):
@@ -94,7 +101,7 @@ def descend(plan: Plan, rates: Rates, progress: Progress, examples: Examples, va
         The progress, how many epochs were run, and the loss and the score after each.
     """
     dtype = progress.best.dtype
-    curves = jnp.full((2, len(orders)), jnp.nan, dtype)
+    curves = jnp.zeros((len(orders), 2), dtype)
 
     def go_on(carry):
         done, progress, _ = carry
@@ -102,24 +109,28 @@ def descend(plan: Plan, rates: Rates, progress: Progress, examples: Examples, va
 
     def one(carry):
         done, progress, curves = carry
-        progress, loss = _epoch(plan, rates, progress, examples, orders[done])
-        score = -loss if validation is None else _score(plan, progress.params, validation)
-        progress = _judged(plan, rates, progress, score.astype(dtype))
-        return done + 1, progress, curves.at[:, done].set(jnp.stack([loss, score]).astype(dtype))
+        progress, loss = _epoch(plan, rates, progress, examples, _rows(orders, done))
+        score = -loss if validation is None else _score(plan, progress.params, validation).astype(dtype)
+        curves = jax.lax.dynamic_update_index_in_dim(curves, jnp.stack([loss, score]), done, 0)
+        return done + 1, _judged(plan, rates, progress, score), curves
 
     done, progress, curves = jax.lax.while_loop(go_on, one, (0, progress, curves))
     return progress, done, curves
 
 
+def _rows(array, rows):
+    """`array[rows]` without the checks for rows that are negative or out of range, which cost time to compile."""
+    return array.at[rows].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
 def _epoch(plan: Plan, rates: Rates, progress: Progress, examples: Examples, order):
     """One pass over the data; the mean of the losses of its mini-batches, each with the penalty before the step."""
     optimizer = optax.with_extra_args_support(plan.rule(rates, progress.learning_rate))
-    counts = examples.counts / jnp.sum(examples.counts)
 
     def step(carry, batch):
-        params, opt_state = carry
-        rows, count = batch
-        x, y, weights = examples.x[rows], examples.y[rows], examples.weights[rows]
+        params, opt_state, sum_of_losses = carry
+        rows, share = batch
+        x, y, weights = (_rows(array, rows) for array in examples[:3])
         penalty = _penalty(rates, jnp.sum(weights))
 
         def smooth(params):
@@ -130,15 +141,15 @@ def _epoch(plan: Plan, rates: Rates, progress: Progress, examples: Examples, ord
         extra = {"value": value, "grad": gradient, "value_fn": lambda params: smooth(params)[0]}
         updates, opt_state = optimizer.update(gradient, opt_state, params, **extra)
         after = optax.apply_updates(params, updates)
-        loss = value - (1 - plan.share) * mean
+        loss = value if plan.share == 1 else value - (1 - plan.share) * mean
         if plan.proximal:
             loss = loss + penalties.value(Penalty(l1=penalty.l1), params)
             after = penalties.proximal_step(Penalty(l1=penalty.l1), after, progress.learning_rate)
-        return (after, opt_state), count * loss
+        return (after, opt_state, sum_of_losses + share * loss), None
 
-    (params, opt_state), losses = jax.lax.scan(step, (progress.params, progress.opt_state), (order, counts))
-    seen = progress.seen + jnp.sum(examples.counts)
-    return progress._replace(params=params, opt_state=opt_state, seen=seen), jnp.sum(losses)
+    zero = jnp.zeros((), progress.best.dtype)
+    (params, opt_state, loss), _ = jax.lax.scan(step, (progress.params, progress.opt_state, zero), (order, examples.shares))
+    return progress._replace(params=params, opt_state=opt_state, seen=progress.seen + examples.n), loss
 
 
 def _penalty(rates: Rates, total) -> Penalty:

@@ -29,8 +29,8 @@ class Batches(NamedTuple):
         return self.size * self.steps
 
     @property
-    def counts(self) -> np.ndarray:
-        return np.clip(self.n - self.size * np.arange(self.steps), 0, self.size)
+    def shares(self) -> np.ndarray:
+        return np.clip(self.n - self.size * np.arange(self.steps), 0, self.size) / self.n
 
 
 def batches(n: int, size: int) -> Batches:
@@ -41,7 +41,8 @@ def batches(n: int, size: int) -> Batches:
 def padded(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, rows: int) -> Examples:
     """The arrays with rows of 0 at their ends, those without weight."""
     weights = np.ones(len(x), x.dtype) if weights is None else weights.astype(x.dtype)
-    return Examples(*(np.pad(array, [(0, rows - len(x))] + [(0, 0)] * (array.ndim - 1)) for array in (x, y, weights)))
+    filled = (np.pad(array, [(0, rows - len(x))] + [(0, 0)] * (array.ndim - 1)) for array in (x, y, weights))
+    return Examples(*filled, n=np.asarray(len(x), x.dtype))
 
 
 class Orders:
@@ -98,7 +99,7 @@ def legs(
 ) -> Iterator[Leg]:
     """Train, and say how it goes every few epochs, or after each one, until the stopping rule or the epochs end it."""
     at_once = int(np.clip(WORK // (orders.cut.rows * plan.mlp.parameter_count), 1, AT_ONCE))
-    examples = examples._replace(counts=orders.cut.counts.astype(examples.x.dtype))
+    examples = examples._replace(shares=orders.cut.shares.astype(examples.x.dtype))
     examples, validation = jax.device_put((examples, validation))
     while epochs and not progress.stop:
         moment, drawn = orders.spent(), orders.draw(1 if one_by_one else min(epochs, at_once))
@@ -107,5 +108,5 @@ def legs(
         if done < len(drawn):
             orders.rewind(moment, int(done))
         epochs -= int(done)
-        losses, scores = curves[:, :done].tolist()
+        losses, scores = curves[:done].T.tolist()
         yield Leg(progress, losses, scores)
