@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mlpjax"
 LADDER = [
     "types", "names", "neuron", "activations", "losses", "penalties", "initializers", "optimizers", "checks", "network",
-    "gradients", "training", "fitting", "storage", "data", "plots", "runs", "cli", "__main__",
+    "gradients", "training", "fitting", "storage", "data", "sklearn", "plots", "runs", "cli", "__main__",
 ]  # fmt: skip
 RUNG = {name: height for height, name in enumerate(LADDER)}
 IDS = re.compile(

@@ -1,11 +1,11 @@
 """What the two estimators share: checking, starting, training, and the attributes that scikit-learn's have."""
 
-import contextlib
 import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -14,46 +14,24 @@ from sklearn.utils import check_random_state
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from mlpjax import checks, initializers
-from mlpjax.network import MLP, forward, init
+from mlpjax import checks, losses
+from mlpjax.network import MLP
 from mlpjax.sklearn import outputs
 from mlpjax.sklearn.descent import Plan, Progress, start
+from mlpjax.sklearn.numerics import numerics, predicted
 from mlpjax.sklearn.quasi_newton import minimised
 from mlpjax.sklearn.rules import Rates, rule
+from mlpjax.sklearn.start import drawn
 from mlpjax.sklearn.stochastic import Leg, Orders, batches, legs, padded
 from mlpjax.types import Layer, Params
 
-DRAWN_BY_NUMPY = ("identity", "logistic", "tanh", "relu")
-"""The activations that start as scikit-learn's do, to the bit, unless an initialiser is given."""
-
-BLOCK = 2**13
-"""Rows that are predicted in one call at most."""
-
 
 class Memory(NamedTuple):
-    """What stays between calls of `partial_fit`: the learning rate of the next epoch and the optimiser's state."""
+    """What stays between calls of `partial_fit`: the solver, its learning rate of the next epoch, and its state."""
 
+    solver: Any
     learning_rate: float
     state: Any
-
-
-@contextlib.contextmanager
-def numerics(dtype, device):
-    """Compute in the precision of a dtype and on a device: `None`, "cpu", "gpu:1" or a `jax.Device`."""
-    with jax.enable_x64(np.dtype(dtype) == np.float64), contextlib.ExitStack() as stack:
-        if device is not None:
-            stack.enter_context(jax.default_device(_device(device)))
-        yield
-
-
-def _device(device):
-    if not isinstance(device, str):
-        return device
-    platform, _, number = device.partition(":")
-    found = jax.devices(platform)
-    if number and not (number.isdecimal() and int(number) < len(found)):
-        raise ValueError(f"device must be one of {', '.join(f'{platform}:{i}' for i in range(len(found)))}; got {device!r}")
-    return found[int(number or 0)]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -88,11 +66,11 @@ class Multilayer(BaseEstimator):
     def _mlp(self, sizes) -> MLP:
         return MLP(sizes, outputs.activation(self.activation), self._loss())
 
-    def _sizes(self, features: int, outputs: int) -> list[int]:
+    def _sizes(self, features: int, k: int) -> list[int]:
         hidden = list(np.atleast_1d(self.hidden_layer_sizes).tolist())
         if any(size <= 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
-        return [features, *hidden, outputs]
+        return [features, *hidden, k]
 
     def _fit(self, X, y, sample_weight, incremental: bool):
         self._validate_params()
@@ -128,30 +106,23 @@ class Multilayer(BaseEstimator):
 
     def _params(self, dtype) -> Params:
         pairs = zip(self.coefs_, self.intercepts_, strict=True)
-        return tuple(Layer(np.asarray(W, dtype), np.asarray(b, dtype)) for W, b in pairs)
+        return tuple(Layer(jnp.asarray(W, dtype), jnp.asarray(b, dtype)) for W, b in pairs)
 
     def _keep(self, params: Params) -> None:
         self.coefs_ = [np.array(layer.W) for layer in params]
         self.intercepts_ = [np.array(layer.b) for layer in params]
 
     def _initialize(self, mlp: MLP, random_state, dtype) -> None:
-        self._keep(self._start(mlp, random_state, dtype))
+        self._keep(drawn(mlp, self.activation, self.initializer, random_state, dtype))
         self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(mlp.sizes)
         self.out_activation_ = outputs.out_activation(mlp.loss)
         self.__dict__.pop("_optimizer", None)
         if self.solver != "lbfgs":
-            self.loss_curve_, self._no_improvement_count = [], 0
-            self.best_loss_ = None if self.early_stopping else np.inf
-            self.validation_scores_ = [] if self.early_stopping else None
-            self.best_validation_score_ = -np.inf if self.early_stopping else None
-
-    def _start(self, mlp: MLP, random_state, dtype) -> Params:
-        """Glorot's uniform draw for weights and biases by NumPy's generator, or an initialiser of this package."""
-        if self.initializer is None and isinstance(self.activation, str) and self.activation in DRAWN_BY_NUMPY:
-            factor = 2.0 if self.activation == "logistic" else 6.0
-            return tuple(_uniform(random_state, factor, *fans, dtype) for fans in zip(mlp.sizes, mlp.sizes[1:], strict=False))
-        key = jax.random.key(random_state.randint(np.iinfo(np.int32).max))
-        return init(mlp, key, self.initializer, dtype)
+            self._no_improvement_count = 0
+            self.loss_curve_: list[float] = []
+            self.best_loss_: Any = None if self.early_stopping else np.inf
+            self.validation_scores_: Any = [] if self.early_stopping else None
+            self.best_validation_score_: Any = -np.inf if self.early_stopping else None
 
     def _fit_lbfgs(self, mlp: MLP, params: Params, random_state, X, y, weights, incremental) -> None:
         if self.l1:
@@ -178,28 +149,22 @@ class Multilayer(BaseEstimator):
         if not self.early_stopping:
             return (X, y, weights), None
         arrays = [X, y] if weights is None else [X, y, weights]
-        parts = train_test_split(
-            *arrays, random_state=random_state, test_size=self.validation_fraction, stratify=self._strata(y)
-        )
+        parts = train_test_split(*arrays, random_state=random_state, test_size=self.validation_fraction, stratify=self._strata(y))
         train, held_out = ((*parts[side::2], None)[:3] for side in (0, 1))
         if len(held_out[0]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
+            raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
         return train, held_out
 
     def _batch_size(self, n: int) -> int:
         if self.batch_size == "auto":
             return min(200, n)
         if self.batch_size > n:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
-            )
+            warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5)
         return min(self.batch_size, n)
 
     def _plan(self, mlp: MLP) -> Plan:
         schedule = self.learning_rate if self.solver == "sgd" else "constant"
-        share = 1 / self.n_outputs_ if isinstance(self.loss, str) and self.loss == "squared_error" else 1.0
+        share = 1 / self.n_outputs_ if mlp.loss == losses.l2_loss else 1.0
         score = self._score_function() if self.early_stopping else None
         return Plan(mlp, rule(self.solver, bool(self.nesterovs_momentum)), schedule, self.l1 > 0, share, score)
 
@@ -209,13 +174,14 @@ class Multilayer(BaseEstimator):
 
     def _progress(self, plan: Plan, rates: Rates, params: Params, incremental: bool) -> Progress:
         dtype = params[0].W.dtype
-        memory = getattr(self, "_optimizer", None) if incremental else None
-        memory = memory or Memory(rates.learning_rate, jax.device_get(start(plan, rates, params)))
+        memory = getattr(self, "_optimizer", None)
+        if memory is None or not incremental or memory.solver != self.solver:
+            memory = Memory(self.solver, rates.learning_rate, jax.device_get(start(plan, rates, params)))
         best = self.best_validation_score_ if self.early_stopping else -self.best_loss_
         best_params = getattr(self, "_best_params", params) if self.early_stopping else ()
         numbers = (memory.learning_rate, self.t_, self._no_improvement_count, best)
-        rate, seen, waited, best = (np.asarray(number, dtype) for number in numbers)
-        return Progress(params, memory.state, rate, seen, waited, best, best_params, np.asarray(False))
+        rate, seen, waited, best = (jnp.asarray(np.asarray(number, dtype)) for number in numbers)
+        return Progress(params, memory.state, rate, seen, waited, best, best_params, jnp.asarray(False))
 
     def _descend(self, training, n: int, incremental: bool) -> None:
         """Train, keep the books, and say what scikit-learn would say."""
@@ -223,7 +189,7 @@ class Multilayer(BaseEstimator):
         try:
             for leg in training:
                 self._record(leg, n)
-            if self.n_iter_ == self.max_iter and not incremental and not leg.progress.stop:
+            if self.n_iter_ == self.max_iter and not incremental and leg is not None and not leg.progress.stop:
                 warnings.warn(
                     f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't converged "
                     "yet.",
@@ -238,7 +204,7 @@ class Multilayer(BaseEstimator):
     def _record(self, leg: Leg, n: int) -> None:
         progress, before = leg.progress, getattr(self, "_optimizer", None)
         self._keep(progress.params)
-        self._optimizer = Memory(float(progress.learning_rate), progress.opt_state)
+        self._optimizer = Memory(self.solver, float(progress.learning_rate), progress.opt_state)
         self._no_improvement_count = int(progress.waited)
         self.n_iter_ += len(leg.losses)
         self.t_ += n * len(leg.losses)
@@ -266,31 +232,16 @@ class Multilayer(BaseEstimator):
         print(f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs. {then}")
 
     def _output(self, X) -> np.ndarray:
-        """The outputs of the network for checked or unchecked examples, shape (n, n_outputs_)."""
+        """The outputs of the network, shape (n, n_outputs_)."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         dtype = np.result_type(X.dtype, self.coefs_[0].dtype)
         dtype = dtype if dtype == np.float32 else np.dtype(np.float64)
         mlp = self._mlp([len(self.coefs_[0]), *(len(b) for b in self.intercepts_)])
         with numerics(dtype, self.device):
-            params = jax.device_put(self._params(dtype))
-            return np.concatenate([_predicted(mlp, params, X[i : i + BLOCK], dtype) for i in range(0, X.shape[0], BLOCK)])
+            return predicted(mlp, self._params(dtype), X, dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _uniform(random_state, factor: float, fan_in: int, fan_out: int, dtype) -> Layer:
-    bound = np.sqrt(factor / (fan_in + fan_out))
-    W = random_state.uniform(-bound, bound, (fan_in, fan_out))
-    return Layer(W.astype(dtype), random_state.uniform(-bound, bound, fan_out).astype(dtype))
-
-
-def _predicted(mlp: MLP, params: Params, X, dtype) -> np.ndarray:
-    """The outputs for a block; its rows are filled up to a power of 2, so that a few compilations serve every number."""
-    n = X.shape[0]
-    X = np.asarray(X if isinstance(X, np.ndarray) else X.toarray(), dtype)
-    rows = np.pad(X, ((0, max(16, 1 << (n - 1).bit_length()) - n), (0, 0)))
-    return np.asarray(outputs.output(mlp, forward(mlp, params, rows).z[-1]))[:n]

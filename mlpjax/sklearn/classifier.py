@@ -62,9 +62,7 @@ class MLPClassifier(ClassifierMixin, Multilayer):
                 f"{self.classes_}, `y` has {classes}"
             )
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
-            )
+            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}.")
 
     def _targets(self, mlp, y, dtype) -> np.ndarray:
         return outputs.encoded(mlp.loss, y, dtype)

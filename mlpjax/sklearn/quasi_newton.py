@@ -15,9 +15,7 @@ def minimised(mlp: MLP, params: Params, x, y, weights, alpha: float, **options) 
     """The parameters at the end of `scipy.optimize.minimize(method="L-BFGS-B", options=options)`, and what it reports."""
     total = len(x) if weights is None else weights.sum()
     x, y, weights = jax.device_put((x, y, weights))
-    value_and_gradient = functools.partial(
-        backprop, mlp, x=x, y=y, weights=weights, penalty=Penalty(l2=alpha / (2 * total))
-    )
+    value_and_gradient = functools.partial(backprop, mlp, x=x, y=y, weights=weights, penalty=Penalty(l2=alpha / (2 * total)))
 
     def objective(flat):
         value, gradient = jax.device_get(value_and_gradient(_shaped(flat, params)))

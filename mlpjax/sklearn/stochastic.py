@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from sklearn.utils import shuffle
 
@@ -41,8 +42,11 @@ def batches(n: int, size: int) -> Batches:
 def padded(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, rows: int) -> Examples:
     """The arrays with rows of 0 at their ends, those without weight."""
     weights = np.ones(len(x), x.dtype) if weights is None else weights.astype(x.dtype)
-    filled = (np.pad(array, [(0, rows - len(x))] + [(0, 0)] * (array.ndim - 1)) for array in (x, y, weights))
-    return Examples(*filled, n=np.asarray(len(x), x.dtype))
+
+    def filled(array):
+        return jnp.asarray(np.pad(array, [(0, rows - len(x))] + [(0, 0)] * (array.ndim - 1)))
+
+    return Examples(filled(x), filled(y), filled(weights), jnp.asarray(np.asarray(len(x), x.dtype)))
 
 
 class Orders:
@@ -99,8 +103,7 @@ def legs(
 ) -> Iterator[Leg]:
     """Train, and say how it goes every few epochs, or after each one, until the stopping rule or the epochs end it."""
     at_once = int(np.clip(WORK // (orders.cut.rows * plan.mlp.parameter_count), 1, AT_ONCE))
-    examples = examples._replace(shares=orders.cut.shares.astype(examples.x.dtype))
-    examples, validation = jax.device_put((examples, validation))
+    examples = examples._replace(shares=jnp.asarray(orders.cut.shares.astype(examples.x.dtype)))
     while epochs and not progress.stop:
         moment, drawn = orders.spent(), orders.draw(1 if one_by_one else min(epochs, at_once))
         rows = orders.on_device(drawn, at_once)
