@@ -22,12 +22,71 @@ def _has_probabilities(estimator) -> bool:
     loss = estimator.loss
     if outputs.is_probability(loss):
         return True
-    raise AttributeError(f"predict_proba is only available for losses of probabilities such as 'log_loss', not for {loss!r}.")
+    raise AttributeError(f"predict_proba is only available for losses of probabilities such as 'log_loss', not for {loss!r}")
 
 
 @dataclass(eq=False, repr=False)
 class MLPClassifier(ClassifierMixin, Multilayer):
-    """Multilayer perceptron classifier."""
+    """A multilayer perceptron that learns classes, in place of `sklearn.neural_network.MLPClassifier`.
+
+    Parameters, defaults, attributes, warnings and errors are those of scikit-learn's, and so are its random numbers: a
+    `random_state` gives the same network but for rounding. Training runs on the device, several epochs a call; the numbers
+    among the parameters are traced, so that a grid over `alpha` or `learning_rate_init` is compiled for once.
+    What scikit-learn's has too is described there at length.
+
+    Args:
+        hidden_layer_sizes: the number of units of each hidden layer, or of the only one; `()` for none.
+        activation: "identity", "logistic", "tanh" or "relu", any other name or record of `mlpjax.activations`, or a tuple of
+            one for each hidden layer.
+        solver: "adam", "sgd" or "lbfgs"; or another name of `mlpjax.optimizers`; or a function from a learning rate to an
+            Optax optimiser, such as `optax.adamw`, called while JAX traces; or an Optax optimiser. Keep one function or
+            optimiser: a fresh one compiles again.
+        alpha: the strength of the L2 penalty, which is divided by the number of examples in the mini-batch, or their weight.
+        batch_size: "auto" for 200, or for all of fewer.
+        learning_rate: "constant", "invscaling" or "adaptive", for "sgd".
+        learning_rate_init: the learning rate; an Optax optimiser has its own, and this one only scales `l1`.
+        power_t: the exponent of "invscaling".
+        max_iter: epochs at most, or steps of L-BFGS.
+        shuffle: whether every epoch has an order of its own.
+        random_state: a seed, or a generator of NumPy's.
+        tol: how much the loss, or the score with early stopping, must improve; for L-BFGS the size of a gradient of 0.
+        verbose: whether to print the loss of each epoch; the epochs are then called one by one.
+        warm_start: whether `fit` goes on from where the last one ended.
+        momentum, nesterovs_momentum: for "sgd".
+        early_stopping: whether to hold out some examples, stop when the accuracy on them no longer rises, and keep the best.
+        validation_fraction: how many to hold out.
+        beta_1, beta_2, epsilon: for "adam".
+        n_iter_no_change: how many epochs to wait for an improvement.
+        max_fun: evaluations at most, for "lbfgs".
+        loss: "log_loss", or any name or record of `mlpjax.losses`.
+        class_weight: a dict from classes to weights, or "balanced" for weights inverse to how frequent they are; they multiply
+            those of the examples.
+        l1: the strength of an L1 penalty, divided as `alpha`: its proximal step follows the solver's, and makes weights
+            exactly 0.
+        initializer: a name or record of `mlpjax.initializers`. Without one the network starts as scikit-learn's does, or,
+            with an activation that it does not have, from the one that suits each layer.
+        device: where to train and predict: "cpu", "gpu:1" or a `jax.Device`; JAX's default unless given.
+
+    Attributes:
+        classes_: the labels, or the numbers of the columns.
+        coefs_, intercepts_: the weights and biases of each layer, in the dtype of the examples; float64 after L-BFGS.
+        loss_, best_loss_, loss_curve_: the loss with the penalty: the last, the least, and after each epoch.
+        validation_scores_, best_validation_score_: with early stopping, else `None`; `best_loss_` is `None` with it.
+        n_iter_, t_: how many epochs the last `fit` ran, and how many examples were seen in all.
+        n_layers_, n_outputs_, out_activation_: of the network; layers counted with the input.
+        n_features_in_, feature_names_in_: of the examples.
+
+    Pickle and joblib keep the estimator, if its parameters are names and numbers; records are functions, which they refuse.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> x, y = load_iris(return_X_y=True)
+    >>> network = MLPClassifier((16,), activation="silu", learning_rate_init=0.01, max_iter=100, tol=0.01, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), network).fit(x, y)
+    >>> model.predict(x[::50]).tolist(), bool(model.score(x, y) > 0.95)
+    ([0, 1, 2], True)
+    """
 
     hidden_layer_sizes: Any = (100,)
     activation: Any = "relu"

@@ -18,7 +18,22 @@ from mlpjax.sklearn.parameters import incremental, shared
 
 @dataclass(eq=False, repr=False)
 class MLPRegressor(RegressorMixin, Multilayer):
-    """Multilayer perceptron regressor."""
+    """A multilayer perceptron that learns numbers, in place of `sklearn.neural_network.MLPRegressor`.
+
+    Parameters and attributes are those of `MLPClassifier` but for its classes; early stopping judges by the coefficient of
+    determination.
+
+    Args:
+        loss: "squared_error", which is half of it here as in scikit-learn, or "poisson", half the deviance; or any name or
+            record of `mlpjax.losses` that takes numbers, such as "huber_loss(2.0)" or "quantile_loss(0.9)".
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import scale
+    >>> x, y = load_diabetes(return_X_y=True)
+    >>> median = MLPRegressor("absolute_error", (16,), learning_rate_init=0.01, max_iter=50, tol=0.01, random_state=0)
+    >>> median.fit(scale(x), scale(y)).predict(scale(x)[:2]).shape
+    (2,)
+    """
 
     loss: Any = "squared_error"
     hidden_layer_sizes: Any = (100,)
