@@ -57,7 +57,7 @@ def fitted(estimator, *args, **options):
     return estimator, [(warning.category, str(warning.message)) for warning in caught]
 
 
-def same(theirs, ours, rtol=1e-6):
+def same(theirs, ours, rtol=1e-9):
     """Every public attribute is there, of the same kind, and equal."""
     assert {name for name in vars(ours) if name.endswith("_")} == {name for name in vars(theirs) if name.endswith("_")}
     for name, expected in vars(theirs).items():
@@ -72,7 +72,7 @@ def close(got, expected, name, rtol):
             close(one, other, name, rtol)
     elif isinstance(expected, float | np.ndarray) and np.asarray(expected).dtype.kind == "f":
         assert np.asarray(got).dtype == np.asarray(expected).dtype, name
-        np.testing.assert_allclose(got, expected, rtol, 1e-9, err_msg=name)
+        np.testing.assert_allclose(got, expected, rtol, rtol, err_msg=name)
     else:
         np.testing.assert_array_equal(got, expected, err_msg=name)
 
@@ -83,14 +83,9 @@ def test_the_same_seed_gives_the_same_network(name, weights):
     y, options = CASES[name]
     theirs, ours = pair(y, **options)
     (theirs, expected), (ours, warned) = fitted(theirs, X, y, weights), fitted(ours, X, y, weights)
-    tolerance = 1e-3 if options.get("solver") == "lbfgs" else 1e-6
-    if not (y is NUMBERS and options.get("solver") == "lbfgs"):
-        same(theirs, ours, tolerance)
+    same(theirs, ours)
     assert warned == expected
-    np.testing.assert_array_equal(
-        np.round(ours.predict(X), 4) if y.dtype == float else ours.predict(X),
-        np.round(theirs.predict(X), 4) if y.dtype == float else theirs.predict(X),
-    )
+    close(ours.predict(X), theirs.predict(X), "predict", 1e-9)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,7 @@ from sklearn import neural_network
 
 from mlpjax.sklearn import MLPClassifier, MLPRegressor
 
-LEFT_OUT = {
-    "test_gradient": "it calls the private _loss_grad_lbfgs; tests/test_sklearn.py holds the gradient by the whole training"
-}
+LEFT_OUT = {"test_gradient": "it calls the private _loss_grad_lbfgs"}
 
 
 def with_ours():
