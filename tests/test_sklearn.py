@@ -24,12 +24,15 @@ X = scale(X)
 PETAL, REST = X[:, 3], X[:, :3]
 
 
+OPTIONS = {"hidden_layer_sizes": (8,), "batch_size": 30, "max_iter": 30, "learning_rate_init": 0.02, "random_state": 0}
+
+
 def classifier(**options):
-    return MLPClassifier(**{"hidden_layer_sizes": (8,), "max_iter": 30, "learning_rate_init": 0.02, "random_state": 0} | options)
+    return MLPClassifier(**OPTIONS | options)
 
 
 def regressor(**options):
-    return MLPRegressor(**{"hidden_layer_sizes": (8,), "max_iter": 30, "learning_rate_init": 0.02, "random_state": 0} | options)
+    return MLPRegressor(**OPTIONS | options)
 
 
 def test_in_a_pipeline_a_grid_and_two_processes():
@@ -116,31 +119,34 @@ def test_every_initialiser(name):
 
 @pytest.mark.parametrize("name", sorted({*losses.RECORDS, "squared_error@sigmoid"} - {"poisson_loss"}))
 def test_every_loss_classifies(name):
-    for y in (Y, Y == 2, np.eye(3, dtype=int)[Y]):
-        model = classifier(loss=name, max_iter=60)
-        if "softmax" in name and y is not Y:
-            with pytest.raises(ValueError, match="use 'log_loss'"):
-                model.fit(X, y)
-            continue
-        assert model.fit(X, y).score(X, y) > 0.8
-        if hasattr(model, "predict_proba"):
-            np.testing.assert_array_equal(model.predict_proba(X).argmax(1), model.predict(X) if y.ndim == 1 else Y)
+    model = classifier(loss=name).fit(X, Y)
+    assert model.score(X, Y) > 0.9
+    if hasattr(model, "predict_proba"):
+        np.testing.assert_array_equal(model.predict_proba(X).argmax(axis=1), model.predict(X))
+
+
+@pytest.mark.parametrize("y", [Y == 2, np.eye(3, dtype=int)[Y]], ids=["two classes", "labels"])
+def test_losses_of_signs_and_numbers_of_any_kind_of_classes(y):
+    assert classifier(loss="hinge_loss").fit(X, y).score(X, y) > 0.8
+    assert classifier(loss="squared_error@sigmoid", early_stopping=True).fit(X, y).best_validation_score_ > 0.8
+    with pytest.raises(ValueError, match="use 'log_loss'"):
+        classifier(loss="softmax_cross_entropy").fit(X, y)
 
 
 @pytest.mark.parametrize("name", ["l2_loss", "absolute_error", "huber_loss(0.5)", "quantile_loss(0.5)", "squared_error@softplus"])
 def test_losses_of_numbers(name):
     target = PETAL - PETAL.min()
-    model = regressor(loss=name, max_iter=100).fit(REST, target)
+    model = regressor(loss=name, max_iter=40).fit(REST, target)
     assert model.score(REST, target) > 0.85
     assert model.out_activation_ == ("softplus" if "@" in name else "identity")
 
 
 def test_losses_of_counts_and_shares():
     counts = np.random.default_rng(0).poisson(np.exp(PETAL))
-    rates = regressor(loss="poisson", max_iter=100).fit(X, counts)
+    rates = regressor(loss="poisson", max_iter=40).fit(X, counts)
     loss = rates.loss_ - rates.alpha / 2 / len(X) * sum((W**2).sum() for W in rates.coefs_)
     assert loss == pytest.approx(mean_poisson_deviance(counts, rates.predict(X)) / 2, rel=0.01)
-    np.testing.assert_allclose(regressor(loss="poisson_loss", max_iter=100).fit(X, counts).predict(X), rates.predict(X))
+    np.testing.assert_allclose(regressor(loss="poisson_loss", max_iter=40).fit(X, counts).predict(X), rates.predict(X))
     shares = 1 / (1 + np.exp(-PETAL))
     assert regressor(loss="sigmoid_binary_cross_entropy", max_iter=60).fit(REST, shares).score(REST, shares) > 0.85
     with pytest.raises(ValueError, match=r"y must hold numbers from 0 to 1 .*y\[0, 0\] is -"):
@@ -159,16 +165,14 @@ def test_probabilities_only_of_losses_that_have_them():
     np.testing.assert_allclose(of_each.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize("solver", ["adam", "sgd", "rmsprop", optax.adamw])
-def test_l1_makes_weights_exactly_zero(solver):
+@pytest.mark.parametrize(("solver", "strength"), [("sgd", 1.0), ("adam", 10.0), (optax.adamw, 10.0)])
+def test_l1_makes_weights_exactly_zero(solver, strength):
     noisy = np.hstack([X, np.random.default_rng(0).standard_normal((150, 20))])
-    plain, sparse = (
-        classifier(solver=solver, l1=l1, alpha=0, max_iter=200, tol=0, learning_rate_init=0.01).fit(noisy, Y) for l1 in (0, 5.0)
-    )
+    plain, sparse = (classifier(solver=solver, l1=l1, alpha=0, max_iter=100, tol=0).fit(noisy, Y) for l1 in (0, strength))
     assert (plain.coefs_[0] != 0).all()
     assert (sparse.coefs_[0] == 0).mean() > 0.5
     assert sparse.score(noisy, Y) > 0.9
-    assert sparse.loss_ > 5.0 / 150 * sum(abs(W).sum() for W in sparse.coefs_)
+    assert sparse.loss_ > strength / 30 * sum(abs(W).sum() for W in sparse.coefs_)
 
 
 def test_l1_needs_more_than_l_bfgs():
@@ -187,12 +191,11 @@ def test_class_weights_multiply_the_weights_of_the_examples(solver):
 
 
 def test_balanced_classes():
-    rare = np.r_[0:50, 50:55]
-    many, few = classifier(max_iter=5), classifier(max_iter=5, class_weight="balanced")
-    labels = np.where(PETAL[rare] > np.quantile(PETAL[rare], 0.9), 1, 0)
-    assert few.fit(X[rare], labels).predict(X[rare]).sum() > many.fit(X[rare], labels).predict(X[rare]).sum()
+    some = np.r_[0:110]  # 10 of the third class
+    alike, balanced = (classifier(class_weight=weight, max_iter=10).fit(X[some], Y[some]) for weight in (None, "balanced"))
+    assert (balanced.predict(X) == 2).sum() > (alike.predict(X) == 2).sum()
     with pytest.raises(ValueError, match="'balanced' is not supported for partial_fit"):
-        few.partial_fit(X, Y, classes=[0, 1, 2])
+        balanced.partial_fit(X, Y, classes=[0, 1, 2])
 
 
 SOLVERS = [*sorted(optimizers.RECORDS), optax.adamw, functools.partial(optax.sgd, momentum=0.5), optax.lion(0.01)]
@@ -200,7 +203,7 @@ SOLVERS = [*sorted(optimizers.RECORDS), optax.adamw, functools.partial(optax.sgd
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
 def test_every_optimiser(solver):
-    rate = {"adadelta": 10.0, "lamb": 0.05, "sgd": 0.1, "adagrad": 0.2}.get(solver if isinstance(solver, str) else "", 0.02)
+    rate = {"adadelta": 10.0, "adagrad": 0.2}.get(solver if isinstance(solver, str) else "", 0.02)
     model = classifier(solver=solver, learning_rate_init=rate, tol=0).fit(X, Y)
     assert model.score(X, Y) > 0.8
     assert model.partial_fit(X, Y).loss_curve_[-1] < model.loss_curve_[0]
@@ -208,8 +211,7 @@ def test_every_optimiser(solver):
 
 def test_another_solver_starts_afresh_where_the_last_one_ended():
     model = classifier(solver="sgd").fit(X, Y)
-    loss = model.loss_
-    assert model.set_params(solver="adam").partial_fit(X, Y).loss_ < loss
+    assert model.set_params(solver="adam").partial_fit(X, Y).loss_ < 0.2 * model.loss_curve_[0]
     assert model.t_ == 31 * 150
 
 

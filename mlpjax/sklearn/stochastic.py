@@ -104,12 +104,14 @@ def legs(
     """Train, and say how it goes every few epochs, or after each one, until the stopping rule or the epochs end it."""
     at_once = int(np.clip(WORK // (orders.cut.rows * plan.mlp.parameter_count), 1, AT_ONCE))
     examples = examples._replace(shares=jnp.asarray(orders.cut.shares.astype(examples.x.dtype)))
-    while epochs and not progress.stop:
+    stop = False
+    while epochs and not stop:
         moment, drawn = orders.spent(), orders.draw(1 if one_by_one else min(epochs, at_once))
         rows = orders.on_device(drawn, at_once)
-        progress, done, curves = jax.device_get(descend(plan, rates, progress, examples, validation, rows, len(drawn)))
+        progress, done, curves = descend(plan, rates, progress, examples, validation, rows, len(drawn))
+        host, done, curves = jax.device_get((progress, done, curves))
         if done < len(drawn):
             orders.rewind(moment, int(done))
-        epochs -= int(done)
+        epochs, stop = epochs - int(done), bool(host.stop)
         losses, scores = curves[:done].T.tolist()
-        yield Leg(progress, losses, scores)
+        yield Leg(host, losses, scores)
