@@ -62,7 +62,7 @@ def write(results: dict, folder: Path) -> Path:
 
 def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
-    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak}
+    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak, "sklearn": _sklearn}
     return [table(results[name]) for name, table in made.items() if name in results]
 
 
@@ -124,3 +124,16 @@ def _peak(results: list[dict]) -> Table:
             rows.append([name, _microseconds(row["microseconds"][name]), f"{rate:,.0f}", *compared])
     title = f"{results[0]['network']}, {results[0]['batch']}: rate of backprop over bare products (target: ≥ 0.90)"
     return _table(title, ["", "µs", "GFLOP/s", "ratio", "5–95 %", "met"], rows)
+
+
+def _sklearn(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        warm, cold = row["sklearn_over_mlpjax"]["mlpjax"], row["sklearn_over_mlpjax"]["mlpjax, compiling"]
+        options = "".join(f", {value}" for value in row["options"].values())
+        name, score = f"{row['data']}, {row['dtype']}{options}", row["score"]
+        ratios = [f"×{warm['median']:.3g}", _spread(warm, ".3g"), f"×{cold['median']:.3g}", _spread(cold, ".3g")]
+        scores = [f"{score['mlpjax']:.4f}", f"{score['scikit-learn']:.4f}", f"{row['largest_difference_of_a_fold']:.1g}"]
+        rows.append([name, f"{row['seconds']['mlpjax']:.3f}", *ratios, *scores])
+    columns = ["", "s", "ratio", "5–95 %", "compiling", "5–95 %", "score", "theirs", "a fold's difference"]
+    return _table("scikit-learn over mlpjax.sklearn, a fit of 200 epochs; score of five folds", columns, rows)

@@ -49,7 +49,7 @@ def test_the_numbers_among_the_parameters_are_compiled_for_once():
         {"learning_rate_init": 0.5},
         {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},
         {"tol": 1.0, "n_iter_no_change": 2},
-        {"max_iter": 60, "random_state": 1},
+        {"max_iter": 40, "random_state": 1},
     ):
         classifier(**options).fit(X, Y)
     cross_val_score(classifier(), X, Y == 0, cv=4)  # 112 and 113 examples
