@@ -70,8 +70,8 @@ def close(got, expected, name, rtol):
         assert len(got) == len(expected), name
         for one, other in zip(got, expected, strict=True):
             close(one, other, name, rtol)
-    elif isinstance(expected, float | np.ndarray) and np.asarray(expected).dtype.kind == "f":
-        assert np.asarray(got).dtype == np.asarray(expected).dtype, name
+    elif np.asarray(expected).dtype.kind == "f":
+        assert isinstance(got, float) or got.dtype == expected.dtype, name
         np.testing.assert_allclose(got, expected, rtol, rtol, err_msg=name)
     else:
         np.testing.assert_array_equal(got, expected, err_msg=name)
