@@ -133,6 +133,12 @@ def test_losses_of_signs_and_numbers_of_any_kind_of_classes(y):
         classifier(loss="softmax_cross_entropy").fit(X, y)
 
 
+def test_a_loss_of_signs_takes_the_class_of_the_largest_logit():
+    model = classifier(loss="hinge_loss", max_iter=2).fit(X, Y)
+    (W, V), (b, c) = model.coefs_, model.intercepts_
+    np.testing.assert_array_equal(model.predict(X), np.argmax(np.maximum(X @ W + b, 0) @ V + c, axis=1))
+
+
 @pytest.mark.parametrize("name", ["l2_loss", "absolute_error", "huber_loss(0.5)", "quantile_loss(0.5)", "squared_error@softplus"])
 def test_losses_of_numbers(name):
     target = PETAL - PETAL.min()

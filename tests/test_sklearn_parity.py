@@ -31,6 +31,7 @@ CASES = {
     "early stopping": (BINARY, {"early_stopping": True, "validation_fraction": 0.3, "max_iter": 100, "n_iter_no_change": 5}),
     "early stopping, classes": (CLASSES, {"early_stopping": True, "validation_fraction": 0.3, "batch_size": 11}),
     "early stopping, labels": (LABELS, {"early_stopping": True, "validation_fraction": 0.3}),
+    "plateau": (LABELS, {"early_stopping": True, "tol": 0, "n_iter_no_change": 2, "max_iter": 15}),
     "numbers": (NUMBERS[:, 0], {"activation": "identity", "hidden_layer_sizes": (4, 3), "alpha": 1.0}),
     "several numbers": (NUMBERS, {"batch_size": 25, "tol": 0.01, "max_iter": 60}),
     "early stopping, numbers": (NUMBERS, {"early_stopping": True, "validation_fraction": 0.2, "max_iter": 60}),
@@ -120,6 +121,20 @@ def test_partial_fit_and_warm_start_go_on_as_scikit_learn_s():
             estimator.partial_fit(X, CLASSES)
         fitted(estimator, X, CLASSES, WEIGHTS)
     same(theirs, ours)
+
+
+def test_training_goes_on_in_the_precision_in_which_it_began():
+    theirs, ours = pair(CLASSES)
+    for estimator in (theirs, ours):
+        for dtype in ("float32", "float64", "float32"):
+            estimator.partial_fit(X.astype(dtype), CLASSES, classes=[0, 10, 20])
+    same(theirs, ours, rtol=1e-3)
+
+
+def test_a_second_fit_remembers_nothing_of_the_first():
+    _, ours = pair(BINARY, early_stopping=True, validation_fraction=0.3)
+    first = ours.fit(X[:, :3], BINARY).fit(X, BINARY).coefs_[0]
+    np.testing.assert_array_equal(first, pair(BINARY, early_stopping=True, validation_fraction=0.3)[1].fit(X, BINARY).coefs_[0])
 
 
 def test_a_shared_generator_is_left_where_scikit_learn_leaves_it():

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -22,7 +21,8 @@ from mlpjax.sklearn.numerics import numerics, predicted
 from mlpjax.sklearn.quasi_newton import minimised
 from mlpjax.sklearn.rules import Rates, rule
 from mlpjax.sklearn.start import drawn
-from mlpjax.sklearn.stochastic import Leg, Orders, batches, legs, padded
+from mlpjax.sklearn.stochastic import Leg, Orders, batches, legs, padded, split
+from mlpjax.sklearn.verbose import say
 from mlpjax.types import Layer, Params
 
 
@@ -78,7 +78,7 @@ class Multilayer(BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y, weights = self._validate_input(X, y, sample_weight, incremental, first)
-        X = X if self.solver != "lbfgs" else X.astype(np.float64, copy=False)
+        X = X.astype(self._dtype(X, first), copy=False)
         self.n_outputs_ = y.shape[1]
         mlp = self._mlp(self._sizes(X.shape[1], self.n_outputs_))
         random_state = check_random_state(self.random_state)
@@ -95,6 +95,11 @@ class Multilayer(BaseEstimator):
                 "preprocessed."
             )
         return self
+
+    def _dtype(self, X, first: bool):
+        """That of the examples, or of the parameters when they go on; float64 for L-BFGS, whose line search needs the digits."""
+        given = X.dtype if first else np.result_type(self.coefs_[0], np.float32)
+        return np.dtype(np.float64) if self.solver == "lbfgs" else given
 
     def _validated(self, X, y, sample_weight, reset: bool, **options):
         """Arrays as scikit-learn checks them; sparse input is made dense, since XLA computes with dense arrays."""
@@ -116,7 +121,8 @@ class Multilayer(BaseEstimator):
         self._keep(drawn(mlp, self.activation, self.initializer, random_state, dtype))
         self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(mlp.sizes)
         self.out_activation_ = outputs.out_activation(mlp.loss)
-        self.__dict__.pop("_optimizer", None)
+        for memory in ("_optimizer", "_best_params"):
+            self.__dict__.pop(memory, None)
         if self.solver != "lbfgs":
             self._no_improvement_count = 0
             self.loss_curve_: list[float] = []
@@ -134,7 +140,10 @@ class Multilayer(BaseEstimator):
         self._keep(params)
 
     def _fit_stochastic(self, mlp: MLP, params: Params, random_state, X, y, weights, incremental) -> None:
-        (X, y, weights), held_out = self._split(X, y, weights, random_state)
+        data, held_out = (X, y, weights), None
+        if self.early_stopping:
+            data, held_out = split(*data, self.validation_fraction, self._strata(y), random_state)
+        X, y, weights = data
         cut = batches(len(X), self._batch_size(len(X)))
         plan, rates = self._plan(mlp), self._rates()
         progress = self._progress(plan, rates, params, incremental)
@@ -143,17 +152,6 @@ class Multilayer(BaseEstimator):
         orders = Orders(cut, random_state if self.shuffle else None)
         epochs = 1 if incremental else self.max_iter
         self._descend(legs(plan, rates, progress, examples, validation, orders, epochs, bool(self.verbose)), cut.n, incremental)
-
-    def _split(self, X, y, weights, random_state):
-        """The examples to train on, and those to judge by: `None` unless there is early stopping."""
-        if not self.early_stopping:
-            return (X, y, weights), None
-        arrays = [X, y] if weights is None else [X, y, weights]
-        parts = train_test_split(*arrays, random_state=random_state, test_size=self.validation_fraction, stratify=self._strata(y))
-        train, held_out = ((*parts[side::2], None)[:3] for side in (0, 1))
-        if len(held_out[0]) < 2:
-            raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-        return train, held_out
 
     def _batch_size(self, n: int) -> int:
         if self.batch_size == "auto":
@@ -169,8 +167,8 @@ class Multilayer(BaseEstimator):
         return Plan(mlp, rule(self.solver, bool(self.nesterovs_momentum)), schedule, self.l1 > 0, share, score)
 
     def _rates(self) -> Rates:
-        given = {"learning_rate": self.learning_rate_init, "patience": self.n_iter_no_change}
-        return Rates(*(float(given.get(name, getattr(self, name, 0.0))) for name in Rates._fields))
+        renamed = {"learning_rate": "learning_rate_init", "patience": "n_iter_no_change"}
+        return Rates(*(float(getattr(self, renamed.get(name, name))) for name in Rates._fields))
 
     def _progress(self, plan: Plan, rates: Rates, params: Params, incremental: bool) -> Progress:
         dtype = params[0].W.dtype
@@ -216,20 +214,8 @@ class Multilayer(BaseEstimator):
         else:
             self.best_loss_ = -float(progress.best)
         if self.verbose:
-            self._say(progress, before)
-
-    def _say(self, progress: Progress, before: Memory | None) -> None:
-        print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
-        if self.early_stopping:
-            print(f"Validation score: {self.validation_scores_[-1]:f}")
-        slower = self.learning_rate == "adaptive" and before is not None and progress.learning_rate < before.learning_rate
-        if not (progress.stop or slower):
-            return
-        what = "Validation score" if self.early_stopping else "Training loss"
-        then = f"Setting learning rate to {progress.learning_rate:f}" if slower else "Stopping."
-        if progress.stop and self.solver == "sgd" and self.learning_rate == "adaptive":
-            then = "Learning rate too small. Stopping."
-        print(f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs. {then}")
+            rate = self._optimizer.learning_rate
+            say(self, bool(progress.stop), rate if before is not None and rate < before.learning_rate else None)
 
     def _output(self, X) -> np.ndarray:
         """The outputs of the network, shape (n, n_outputs_)."""

@@ -82,7 +82,7 @@ class MLPClassifier(ClassifierMixin, Multilayer):
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> x, y = load_iris(return_X_y=True)
-    >>> network = MLPClassifier((16,), activation="silu", learning_rate_init=0.01, max_iter=100, tol=0.01, random_state=0)
+    >>> network = MLPClassifier((16,), "silu", batch_size=30, learning_rate_init=0.02, tol=0.01, random_state=0)
     >>> model = make_pipeline(StandardScaler(), network).fit(x, y)
     >>> model.predict(x[::50]).tolist(), bool(model.score(x, y) > 0.95)
     ([0, 1, 2], True)

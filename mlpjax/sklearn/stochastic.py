@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
 
 from mlpjax.sklearn.descent import Examples, Plan, Progress, descend
@@ -47,6 +48,20 @@ def padded(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, rows: int) 
         return jnp.asarray(np.pad(array, [(0, rows - len(x))] + [(0, 0)] * (array.ndim - 1)))
 
     return Examples(filled(x), filled(y), filled(weights), jnp.asarray(np.asarray(len(x), x.dtype)))
+
+
+def split(x, y, weights, fraction: float, strata, random_state):
+    """The examples to train on and those to judge by, each as x, y and weights, drawn as scikit-learn draws them.
+
+    Raises:
+        ValueError: fewer than two are left to judge by.
+    """
+    arrays = [x, y] if weights is None else [x, y, weights]
+    parts = train_test_split(*arrays, random_state=random_state, test_size=fraction, stratify=strata)
+    train, held_out = ((*parts[side::2], None)[:3] for side in (0, 1))
+    if len(held_out[0]) < 2:
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    return train, held_out
 
 
 class Orders:
