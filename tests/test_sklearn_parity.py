@@ -123,6 +123,11 @@ def test_partial_fit_and_warm_start_go_on_as_scikit_learn_s():
     same(theirs, ours)
 
 
+def test_l_bfgs_computes_in_float64():
+    theirs, ours = (estimator.fit(X.astype(np.float32), CLASSES) for estimator in pair(CLASSES, solver="lbfgs", max_iter=30))
+    same(theirs, ours, rtol=1e-5)
+
+
 def test_training_goes_on_in_the_precision_in_which_it_began():
     theirs, ours = pair(CLASSES)
     for estimator in (theirs, ours):
