@@ -78,13 +78,13 @@ class Multilayer(BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y, weights = self._validate_input(X, y, sample_weight, incremental, first)
-        X = X.astype(self._dtype(X, first), copy=False)
+        given, X = X.dtype, X.astype(self._dtype(X, first), copy=False)
         self.n_outputs_ = y.shape[1]
         mlp = self._mlp(self._sizes(X.shape[1], self.n_outputs_))
         random_state = check_random_state(self.random_state)
         with numerics(X.dtype, self.device):
             if first:
-                self._initialize(mlp, random_state, X.dtype)
+                self._initialize(mlp, random_state, given)
             params = self._params(X.dtype)
             checks.check_params(mlp, params)
             train = self._fit_lbfgs if self.solver == "lbfgs" else self._fit_stochastic
