@@ -7,17 +7,30 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import epoch, gradient, peak, report, stream
+from benchmarks import epoch, gradient, peak, report, sklearn_estimators, stream
 from benchmarks.timing import BUSY, PAUSE, Effort
 
-COMPARISONS = {"gradient": gradient.compare, "epoch": epoch.compare, "peak": peak.compare, "stream": stream.compare}
+COMPARISONS = {
+    "gradient": gradient.compare,
+    "epoch": epoch.compare,
+    "peak": peak.compare,
+    "stream": stream.compare,
+    "sklearn": sklearn_estimators.compare,
+}
 NORMAL = {
     "gradient": Effort(18, 20, 0.05),
     "epoch": Effort(30, 12, 0.1),
     "peak": Effort(20, 20, 0.05),
     "stream": Effort(60, 1, 0),
+    "sklearn": Effort(15, 8, 0.1),
 }
-QUICK = {"gradient": Effort(1.5, 3, 0.02), "epoch": Effort(2, 2, 0.02), "peak": Effort(2, 3, 0.02), "stream": Effort(5, 1, 0)}
+QUICK = {
+    "gradient": Effort(1.5, 3, 0.02),
+    "epoch": Effort(2, 2, 0.02),
+    "peak": Effort(2, 3, 0.02),
+    "stream": Effort(5, 1, 0),
+    "sklearn": Effort(2, 2, 0.02),
+}
 
 
 def _arguments() -> argparse.Namespace:

@@ -24,7 +24,9 @@ def prepare(options: DataOptions, training: Options, folder: Path | None = None)
     """
     if options.data in NAMES:
         if options.target:
-            raise ValueError(f"{options.data} is a bundled set and has its own target; for a file of that name write ./{options.data}")
+            raise ValueError(
+                f"{options.data} is a bundled set and has its own target; for a file of that name write ./{options.data}"
+            )
         return of_dataset(bundled(options.data, training.seed, options.test))
     source = open_source(table(options.data), delimiter=options.delimiter, memory=options.memory)
     if not options.target:
