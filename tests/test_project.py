@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mlpjax"
 LADDER = [
     "types", "names", "neuron", "activations", "losses", "metrics", "penalties", "initializers", "optimizers", "checks",
-    "network", "gradients", "line_search", "training", "fitting", "callbacks", "data", "files", "storage", "plots", "sklearn", "runs", "cli",
-    "__main__",
+    "network", "gradients", "line_search", "training", "fitting", "callbacks", "data", "files", "storage", "plots", "sklearn",
+    "runs", "cli", "__main__",
 ]  # fmt: skip
 RUNG = {name: height for height, name in enumerate(LADDER)}
 IDS = re.compile(
