@@ -68,6 +68,7 @@ def test_each_epoch_has_an_order_of_its_own_and_mixes_far_rows():
     first, again, second = (rows_of(data, data.batches(epoch)) for epoch in (0, 0, 1))
     assert first.tolist() == again.tolist()
     assert (first == second).mean() < 0.05
+    assert not set(first[:64]) & set(second[:64])
     assert sorted(first) == sorted(second)
     other = of(table(), seed=1)
     assert first.tolist() != rows_of(other, other.batches(0)).tolist()
@@ -157,7 +158,7 @@ def test_options_of_a_stream(options, message):
 
 
 def test_too_few_rows_to_hold_any_out():
-    with pytest.raises(ValueError, match="has 2 rows with a target, too few to hold a part of them out"):
+    with pytest.raises(ValueError, match="has too few rows with a target, 2, to hold a part of them out"):
         stream({"x": [1.0, 2.0], "y": [1.0, 2.0]}, Choices("y"))
 
 

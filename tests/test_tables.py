@@ -61,7 +61,7 @@ FORMATS = {
     "feather": pyarrow.feather.write_feather, "arrow": write_stream, "npz": write_npz,
 }  # fmt: skip
 FRAMES = {
-    "pandas": pa.Table.to_pandas, "pandas, another index": lambda data: data.to_pandas().set_index(np.arange(200)[::-1]),
+    "pandas": pa.Table.to_pandas, "pandas, another index": lambda data: data.to_pandas().set_index(pd.Index(list("ab") * 100)),
     "polars": pl.from_arrow,
     "polars, categorical": lambda data: pl.from_arrow(data).with_columns(pl.col("city").cast(pl.Categorical)),
     "pandas, Arrow types": lambda data: data.to_pandas(types_mapper=pd.ArrowDtype), "mapping": pa.Table.to_pydict,
@@ -274,7 +274,7 @@ def test_choices_that_contradict_each_other(options, message):
 def test_the_fraction_held_out(fraction):
     with pytest.raises(ValueError, match="more than 0 and less than 1"):
         load_table(table(), Choices("kind"), test_fraction=fraction)
-    with pytest.raises(ValueError, match="2 rows with a target are too few to hold out"):
+    with pytest.raises(ValueError, match="too few rows with a target, of a class with two examples or more, 0, to hold out 20%"):
         load_table({"x": [1.0, 2.0], "y": ["a", "b"]}, Choices("y"))
 
 
@@ -423,6 +423,21 @@ def test_prediction_takes_columns_in_any_order_and_type():
         next(unlabelled(preprocessing, open_source(data.drop(["age", "city"]))))
     with pytest.raises(ValueError, match="column 'age' must hold finite numbers; row 3 holds 'old'"):
         next(unlabelled(preprocessing, open_source(data.set_column(0, "age", pa.array(["1", None, "old", "4"] * 50)))))
+
+
+def test_names_of_columns_are_tidied():
+    source = open_source(io.BytesIO(b' a ,"price\n(EUR)",\n1,2,3\n'))
+    assert source.names == ("a", "price (EUR)", "column 3")
+    assert next(source.batches()).schema.names == list(source.names)
+
+
+def test_the_first_text_is_named_whatever_the_batches():
+    data = pa.table({"x": ["1", "2", "first", "4", "second", "6"], "y": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]})
+    choices = Choices("y", numeric="x")
+    for rows in (1, 2, 6):
+        source = open_source(data)._replace(batches=lambda rows=rows: iter(data.to_batches(rows)))
+        with pytest.raises(ValueError, match="holds 'first' in row 3"):
+            fit_preprocessing(survey(source, choices), choices)
 
 
 def test_evaluation_refuses_unknown_classes():

@@ -137,7 +137,8 @@ def split(labels: np.ndarray, target: Target, seed: int, test_fraction: float) -
     rest, alone = np.flatnonzero(~single), np.flatnonzero(single)
     count, kinds = math.ceil(test_fraction * len(rest)), len(np.unique(strata[rest]))
     if not 0 < count < len(rest):
-        raise ValueError(f"{len(labels)} rows with a target are too few to hold out {test_fraction:.0%} of them for test")
+        kind = "a target, of a class with two examples or more" if target.classes else "a target"
+        raise ValueError(f"too few rows with {kind}, {len(rest)}, to hold out {test_fraction:.0%} of them for test")
     balanced = kinds <= min(count, len(rest) - count)
     train, test = train_test_split(rest, test_size=count, random_state=seed, stratify=strata[rest] if balanced else None)
     notes = [f"{len(alone)} classes have a single example each, which is trained on and never tested"] * bool(len(alone))
