@@ -6,7 +6,9 @@ import os
 import zipfile
 from pathlib import Path
 
+import jax
 import numpy as np
+import optax
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -17,7 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpjax.data import Choices, load_table, open_source, unlabelled
+from mlpjax import MLP, fit, init, predict
+from mlpjax.data import Choices, decode, load_table, open_source, unlabelled
 from mlpjax.data.bundled import NAMES, bundled
 from mlpjax.data.examples import features, labelled
 from mlpjax.data.inference import fit_preprocessing, natural_order
@@ -423,6 +426,22 @@ def test_prediction_takes_columns_in_any_order_and_type():
         next(unlabelled(preprocessing, open_source(data.drop(["age", "city"]))))
     with pytest.raises(ValueError, match="column 'age' must hold finite numbers; row 3 holds 'old'"):
         next(unlabelled(preprocessing, open_source(data.set_column(0, "age", pa.array(["1", None, "old", "4"] * 50)))))
+
+
+def test_from_a_table_to_predictions_in_its_own_words():
+    rng = np.random.default_rng(0)
+    width, colour = rng.normal(10, 3, 300), rng.choice(["red", "green"], 300)
+    kind = np.where((width > 10) ^ (colour == "red"), "apple", "pear")
+    data = load_table({"width": width, "colour": colour, "kind": kind}, Choices("kind"))
+    mlp = MLP((len(data.features), 8, data.outputs), "tanh", data.loss)
+    params = init(mlp, jax.random.key(0), dtype=np.float32)
+    optimizer = optax.adam(0.02)
+    state, _ = fit(mlp, params, data.x_train, data.y_train, key=jax.random.key(1), optimizer=optimizer, epochs=50)
+    fresh = open_source({"colour": ["red", "red", "green", "green"], "width": ["1", "19", "1", "19"]})
+    (x,) = unlabelled(data.preprocessing, fresh)
+    table = decode(data.preprocessing, predict(mlp, state.params, x), probabilities=True)
+    assert table["kind"].to_pylist() == ["apple", "pear", "pear", "apple"]
+    assert table["probability of pear"].to_numpy()[1] > 0.9
 
 
 def test_names_of_columns_are_tidied():

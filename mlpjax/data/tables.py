@@ -86,7 +86,7 @@ def load_table(
     >>> data.x_train.shape, data.x_test.shape, data.classes
     ((16, 1), (4, 1), ('small', 'tall'))
     """
-    source = _in_memory(open_source(table, delimiter=delimiter))
+    source = open_source(table, delimiter=delimiter)
     choices.check(source.names)
     target, _ = inference.infer_target(survey(source, _target_only(source, choices)), choices)
     labels = np.concatenate([raw_targets(target, batch, row) for row, batch in numbered(source)])
@@ -99,11 +99,6 @@ def load_table(
     parts = (ready(preprocessing, jax.tree.map(operator.itemgetter(part), rows)) for part in (train, test))
     (x_train, y_train, weights_train), (x_test, y_test, weights_test) = parts
     return Dataset(source.name, x_train, y_train, x_test, y_test, preprocessing, weights_train, weights_test, (*notes, *doubts))
-
-
-def _in_memory(source: Source) -> Source:
-    batches = list(source.batches())
-    return source._replace(rows=sum(batch.num_rows for batch in batches), batches=lambda: iter(batches))
 
 
 def _target_only(source: Source, choices: Choices) -> Choices:
