@@ -240,6 +240,7 @@ def unusable():
     yield "'x' holds inf in row 2", {"x": [1.0, np.inf] * 50, "y": y}, Choices("y")
     yield "'x' holds text of more than 50 kinds, such as 'id0' in row 1", {"x": [f"id{i}" for i in x], "y": y}, Choices("y")
     yield "such as 'k' in row 51", {"x": [*map(str, x[:50]), "k", *map(str, x[51:])], "y": y}, Choices("y")
+    yield "numeric but holds '1e200' in row 2", {"x": [" 1", "1e200"] * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' is to be numeric but holds 'b' in row 1", {"x": list("ba") * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' has more than 1000 categories", {"x": list(range(2000)), "y": list(range(2000))}, Choices("y", categorical=("x",))
     yield "'x' holds 1e\\+200 in row 2, which is no number", {"x": [1.0, 1e200] * 50, "y": y}, Choices("y")
@@ -488,3 +489,4 @@ def test_bundled_sets_carry_the_preprocessing_that_made_them(name):
     raw, *_ = train_test_split(table.data, test_size=0.2, random_state=0, stratify=table.target if data.classes else None)
     np.testing.assert_allclose(features(data.preprocessing, raw), data.x_train, rtol=1e-6, atol=1e-6)
     assert data.features == tuple(map(str, table.feature_names))
+    assert (np.ptp(data.preprocessing.statistics.scale) == 0) == (name == "digits")
