@@ -174,7 +174,7 @@ def _steps_on(task: Task, state: State, block: Block, penalty: Penalty | None) -
 
 
 def _further(cursor: Cursor, info: Info, examples: Int[Array, ""]) -> Cursor:
-    """The loss as a running mean: a sum over many millions of examples would lose the last of them in float32."""
+    """The loss as a running mean (EPOCH): a sum over many millions would lose the last of them in float32."""
     dtype, seen = cursor.loss.dtype, cursor.examples + examples
     loss = cursor.loss + (info.loss.astype(dtype) - cursor.loss) * (examples.astype(dtype) / seen.astype(dtype))
     norms = info.gradient_norms.astype(dtype)
