@@ -7,12 +7,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import epoch, gradient, peak, report
+from benchmarks import driver, epoch, gradient, peak, report
 from benchmarks.timing import BUSY, PAUSE, Effort
 
-COMPARISONS = {"gradient": gradient.compare, "epoch": epoch.compare, "peak": peak.compare}
-NORMAL = {"gradient": Effort(18, 20, 0.05), "epoch": Effort(30, 12, 0.1), "peak": Effort(20, 20, 0.05)}
-QUICK = {"gradient": Effort(1.5, 3, 0.02), "epoch": Effort(2, 2, 0.02), "peak": Effort(2, 3, 0.02)}
+COMPARISONS = {"gradient": gradient.compare, "epoch": epoch.compare, "peak": peak.compare, "driver": driver.compare}
+NORMAL = {
+    "gradient": Effort(18, 20, 0.05),
+    "epoch": Effort(30, 12, 0.1),
+    "peak": Effort(20, 20, 0.05),
+    "driver": Effort(40, 20, 0.3),
+}
+QUICK = {"gradient": Effort(1.5, 3, 0.02), "epoch": Effort(2, 2, 0.02), "peak": Effort(2, 3, 0.02), "driver": Effort(2, 3, 0.02)}
 
 
 def _arguments() -> argparse.Namespace:

@@ -12,7 +12,7 @@ import jax
 from rich import box
 from rich.table import Table
 
-LIBRARIES = ("mlpjax", "jax", "jaxlib", "optax", "numpy", "scikit-learn", "torch", "equinox", "flax")
+LIBRARIES = ("mlpjax", "jax", "jaxlib", "optax", "orbax-checkpoint", "numpy", "scikit-learn", "torch", "equinox", "flax")
 
 
 def machine() -> dict:
@@ -62,7 +62,7 @@ def write(results: dict, folder: Path) -> Path:
 
 def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
-    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak}
+    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver}
     return [table(results[name]) for name, table in made.items() if name in results]
 
 
@@ -124,3 +124,15 @@ def _peak(results: list[dict]) -> Table:
             rows.append([name, _microseconds(row["microseconds"][name]), f"{rate:,.0f}", *compared])
     title = f"{results[0]['network']}, {results[0]['batch']}: rate of backprop over bare products (target: ≥ 0.90)"
     return _table(title, ["", "µs", "GFLOP/s", "ratio", "5–95 %", "met"], rows)
+
+
+def _driver(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        for name, microseconds in row["microseconds"].items():
+            ratio = row["over_scan"].get(name)
+            compared = [] if ratio is None else [f"{ratio['median']:.3f}", _spread(ratio), _met(ratio["median"] <= 1.05)]
+            rows.append([name, f"{microseconds / 1000:,.1f}", *compared])
+    first = results[0]
+    title = f"{first['network']}, {first['batch']}, {first['epochs']} epochs: fit over a bare scan (target: ≤ 1.05)"
+    return _table(title, ["", "ms", "ratio", "5–95 %", "met"], rows)
