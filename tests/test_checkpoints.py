@@ -230,6 +230,18 @@ def stop_at(number):
     return callback
 
 
+def test_a_good_run_says_nothing(tmp_path, capfd):
+    run(tmp_path, epochs=6)
+    run(tmp_path, epochs=8)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_line_search_goes_on_with_what_it_remembered(tmp_path):
+    options = {"optimizer": optax.lbfgs(), "batch_size": 20}
+    run(tmp_path, epochs=4, **options)
+    assert same(run(tmp_path, **options), run(**options))
+
+
 def test_an_interrupted_training_goes_on(tmp_path, whole):
     with pytest.warns(RuntimeWarning, match="interrupted after 3 of 10 epochs"):
         _, history = run(tmp_path, every=1, callback=stop_at(3))
