@@ -7,13 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import epoch, gradient, peak, report, sklearn_estimators, stream
+from benchmarks import driver, epoch, gradient, peak, report, sklearn_estimators, stream
 from benchmarks.timing import BUSY, PAUSE, Effort
 
 COMPARISONS = {
     "gradient": gradient.compare,
     "epoch": epoch.compare,
     "peak": peak.compare,
+    "driver": driver.compare,
     "stream": stream.compare,
     "sklearn": sklearn_estimators.compare,
 }
@@ -21,6 +22,7 @@ NORMAL = {
     "gradient": Effort(18, 20, 0.05),
     "epoch": Effort(30, 12, 0.1),
     "peak": Effort(20, 20, 0.05),
+    "driver": Effort(40, 20, 0.3),
     "stream": Effort(60, 1, 0),
     "sklearn": Effort(15, 8, 0.1),
 }
@@ -28,6 +30,7 @@ QUICK = {
     "gradient": Effort(1.5, 3, 0.02),
     "epoch": Effort(2, 2, 0.02),
     "peak": Effort(2, 3, 0.02),
+    "driver": Effort(2, 3, 0.02),
     "stream": Effort(5, 1, 0),
     "sklearn": Effort(2, 2, 0.02),
 }

@@ -12,7 +12,7 @@ import jax
 from rich import box
 from rich.table import Table
 
-LIBRARIES = ("mlpjax", "jax", "jaxlib", "optax", "numpy", "scikit-learn", "torch", "equinox", "flax")
+LIBRARIES = ("mlpjax", "jax", "jaxlib", "optax", "orbax-checkpoint", "numpy", "scikit-learn", "torch", "equinox", "flax")
 
 
 def machine() -> dict:
@@ -62,7 +62,9 @@ def write(results: dict, folder: Path) -> Path:
 
 def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
-    made = {"gradient": _gradient, "epoch": _epoch, "peak": _peak, "stream": _stream, "sklearn": _sklearn}
+    made = {
+        "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
+    }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
 
@@ -152,3 +154,15 @@ def _sklearn(results: list[dict]) -> Table:
         rows.append([name, f"{row['seconds']['mlpjax']:.3f}", *ratios, *scores])
     columns = ["", "s", "ratio", "5–95 %", "compiling", "5–95 %", "score", "theirs", "a fold's difference"]
     return _table("scikit-learn over mlpjax.sklearn, a fit of 200 epochs; score of five folds", columns, rows)
+
+
+def _driver(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        for name, microseconds in row["microseconds"].items():
+            ratio = row["over_scan"].get(name)
+            compared = [] if ratio is None else [f"{ratio['median']:.3f}", _spread(ratio), _met(ratio["median"] <= 1.05)]
+            rows.append([name, f"{microseconds / 1000:,.1f}", *compared])
+    first = results[0]
+    title = f"{first['network']}, {first['batch']}, {first['epochs']} epochs: fit over a bare scan (target: ≤ 1.05)"
+    return _table(title, ["", "ms", "ratio", "5–95 %", "met"], rows)

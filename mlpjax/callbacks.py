@@ -20,6 +20,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlpjax.fitting.history import History, columns
@@ -38,6 +39,15 @@ def finite(content):
 def _rows(history: History, after: int) -> Iterator[dict]:
     for place in range(after, history.epochs):
         yield {"epoch": place + 1, **{name: column[place].tolist() for name, column in columns(history).items()}}
+
+
+@contextmanager
+def _installed(extra: str) -> Iterator[None]:
+    """What is imported within, or an error that names what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"this needs {error.name}: pip install 'mlpjax[{extra}]'", name=error.name) from None
 
 
 class JsonLines:
@@ -72,11 +82,9 @@ class TensorBoard:
     """
 
     def __init__(self, folder: str | os.PathLike):
-        try:
+        with _installed("tensorboard"):
             from tensorboardX import SummaryWriter
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(f"this needs {error.name}: pip install 'mlpjax[tensorboard]'", name=error.name) from None
-        self._writer, self._written = SummaryWriter(str(folder), purge_step=1), 0
+        self._writer, self._written = SummaryWriter(str(folder), purge_step=1, flush_secs=5), 0
 
     def __call__(self, epoch: int, state: State, history: History) -> None:
         """Write the epochs that are not there yet."""
@@ -85,8 +93,9 @@ class TensorBoard:
             layers = {f"gradient_norm/layer_{layer}": norm for layer, norm in enumerate(norms, 1)}
             for name, value in {**row, **layers}.items():
                 self._writer.add_scalar(name, value, number)
-        self._writer.flush()
         self._written = history.epochs
+        if history.stopped:
+            self._writer.close()  # its flush does not wait for what is still in its queue
 
 
 class ProgressBar:
@@ -103,8 +112,9 @@ class ProgressBar:
     """
 
     def __init__(self, epochs: int, examples: int | None = None, score: str = "validation score", console=None):
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        with _installed("cli"):
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = console or Console(highlight=False)
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs  {task.description}"), TimeRemainingColumn())

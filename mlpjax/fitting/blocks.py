@@ -65,7 +65,7 @@ def _empty(mlp: MLP, most: int, batch_size: int, dtype) -> Block:
     return Block(x, y, weights, np.ones(most, np.int32), 0)
 
 
-def _checked(mlp: MLP, batch: tuple, batch_size: int, name: str) -> tuple:
+def _checked(mlp: MLP, batch, batch_size: int, name: str) -> tuple:
     try:
         if not isinstance(batch, tuple) or len(batch) not in (2, 3):
             raise TypeError(f"a batch must be (x, y) or (x, y, weights), got {type(batch).__name__}")

@@ -90,7 +90,7 @@ def _row_dtype(params: Params):
 def judged(
     task: Task, before: Params, after: State, info: Info, number, validation: Examples | None, rules: Rules
 ) -> tuple[State, Rows, Int[Array, ""]]:
-    """What an epoch was worth: the state with its best, a row of the history, and whether to stop.
+    """What an epoch was worth: the state with its best, a row of the history, and whether to stop (EARLY-STOPPING).
 
     Args:
         task, rules: of the training.

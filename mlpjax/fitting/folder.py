@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ class Folder:
                 f"checkpoints need {error.name}: pip install 'mlpjax[checkpoints]'", name="orbax-checkpoint"
             ) from None
         _check_writable(path)
-        self._ocp, self._keep = ocp, keep
+        self._ocp, self._keep, self._next = ocp, keep, _first_free(Path(path))
         options = ocp.CheckpointManagerOptions(
             preservation_policy=self, enable_async_checkpointing=False, cleanup_tmp_directories=True
         )
@@ -72,7 +73,8 @@ class Folder:
 
     def write(self, content: np.ndarray, about: dict) -> None:
         """Write one more checkpoint, and let go of those that need not be kept."""
-        args, number = self._ocp.args, max(self.numbers(), default=-1) + 1
+        args, number = self._ocp.args, self._next
+        self._next += 1  # also where it fails: what is left of one that failed is in the way of another of its number
         items = {CONTENT: args.PyTreeSave({CONTENT: content}), ABOUT: args.JsonSave(about)}
         self._watched[number] = _number(about)
         with _quiet():
@@ -110,14 +112,24 @@ def _check_writable(path: str | os.PathLike) -> None:
         raise OSError(f"checkpoints cannot be kept in {path}: {error.strerror or error}") from None
 
 
+def _first_free(path: Path) -> int:
+    """A number that no checkpoint has, nor a part of one."""
+    heads = [entry.name.split(".")[0] for entry in path.iterdir()]
+    return max((int(head) for head in heads if head.isdecimal()), default=-1) + 1
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without Orbax's log: what goes wrong is said once, in our own words."""
     logger = logging.getLogger("absl")
-    level = logger.level
+    level, before = logger.level, set(threading.enumerate())
     logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
+    except Exception:
+        for thread in set(threading.enumerate()) - before:  # some have yet to complain; their own join would raise
+            threading.Thread.join(thread, timeout=0.5)
+        raise
     finally:
         logger.setLevel(level)
 

@@ -174,7 +174,7 @@ def _of_rows(examples: tuple, rows: np.ndarray) -> tuple:
 
 def check_fraction(fraction: float) -> float:
     """A number between 0 and 1, or an error that says so."""
-    if not isinstance(fraction, float | np.floating) or not 0 < fraction < 1:
+    if not isinstance(fraction, float) or not 0 < fraction < 1:
         raise ValueError(f"validation must be (x, y), (x, y, weights) or a fraction between 0 and 1, got {fraction!r}")
     return fraction
 

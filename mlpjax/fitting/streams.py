@@ -174,11 +174,11 @@ def _steps_on(task: Task, state: State, block: Block, penalty: Penalty | None) -
 
 
 def _further(cursor: Cursor, info: Info, examples: Int[Array, ""]) -> Cursor:
-    """The loss as a running mean: a sum over many millions of examples would lose the last of them in float32."""
-    seen = cursor.examples + examples
-    loss = cursor.loss + (info.loss - cursor.loss) * (examples / seen).astype(cursor.loss.dtype)
-    norms = info.gradient_norms.astype(cursor.gradient_norms.dtype)
-    return cursor._replace(batches=cursor.batches + 1, examples=seen, loss=loss.astype(cursor.loss.dtype), gradient_norms=norms)
+    """The loss as a running mean (EPOCH): a sum over many millions would lose the last of them in float32."""
+    dtype, seen = cursor.loss.dtype, cursor.examples + examples
+    loss = cursor.loss + (info.loss.astype(dtype) - cursor.loss) * (examples.astype(dtype) / seen.astype(dtype))
+    norms = info.gradient_norms.astype(dtype)
+    return cursor._replace(batches=cursor.batches + 1, examples=seen, loss=loss, gradient_norms=norms)
 
 
 @functools.partial(jax.jit, static_argnames="task")
