@@ -30,7 +30,7 @@ from mlpjax import activations, names
 from mlpjax.activations import Activation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """What a loss takes as a target.
 
@@ -42,8 +42,8 @@ class Target:
     """
 
     words: str
-    holds: Callable[[np.ndarray, int], np.ndarray] = field(compare=False, repr=False)
-    right: Callable[[jax.Array, jax.Array], jax.Array] | None = field(default=None, compare=False, repr=False)
+    holds: Callable[[np.ndarray, int], np.ndarray] = field(repr=False)
+    right: Callable[[jax.Array, jax.Array], jax.Array] | None = field(default=None, repr=False)
     labels: bool = False
 
 

@@ -33,15 +33,16 @@ def example_weights(loss: Loss, y: Data, outputs: int, class_weights: ClassWeigh
     Raises:
         ValueError: the loss predicts no classes, or there is not a usable weight for each.
     """
-    shares = _class_shares(loss, np.asarray(y), outputs)
-    return shares @ _vector(class_weights, shares)
+    y = np.asarray(y)
+    if loss.target is losses.LABELS:
+        return _of_classes(class_weights, np.bincount(y, minlength=outputs))[y]
+    shares = _class_shares(loss, y, outputs)
+    return shares @ _of_classes(class_weights, shares.sum(axis=0))
 
 
 def _class_shares(loss: Loss, y: np.ndarray, outputs: int) -> np.ndarray:
-    """How much of each example is of each class, shape (n, classes): one-hot rows for labels."""
+    """How much of each example is of each class, shape (n, classes)."""
     target = loss.target
-    if target is losses.LABELS:
-        return np.eye(outputs)[y]
     if target is losses.DISTRIBUTIONS:
         return y
     if target in (losses.SHARES, losses.SIGNS) and outputs == 1:
@@ -62,12 +63,12 @@ def balanced(counts: np.ndarray) -> np.ndarray:
     return counts.sum() / (len(counts) * np.where(counts > 0, counts, 1))
 
 
-def _vector(given: ClassWeights, shares: np.ndarray) -> np.ndarray:
-    classes = shares.shape[1]
+def _of_classes(given: ClassWeights, counts: np.ndarray) -> np.ndarray:
+    classes = len(counts)
     if isinstance(given, str):
         if given != "balanced":
             raise ValueError(f'class_weights must be numbers or "balanced", got {given!r}')
-        return balanced(shares.sum(axis=0))
+        return balanced(counts)
     if isinstance(given, Mapping):
         unknown = sorted(set(given) - set(range(classes)))
         if unknown:
