@@ -103,7 +103,7 @@ class ProgressBar:
 
     Args:
         epochs: how many there will be.
-        examples: how many one epoch has, for the speed.
+        examples: how many one epoch has, for the speed, and for how far the present epoch of a stream has come.
         score: what to call the validation score.
         console: a `rich.console.Console` to print to.
 
@@ -114,15 +114,16 @@ class ProgressBar:
     def __init__(self, epochs: int, examples: int | None = None, score: str = "validation score", console=None):
         with _installed("cli"):
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = console or Console(highlight=False)
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs  {task.description}"), TimeRemainingColumn())
+        counted = TextColumn("{task.completed:g}/{task.total:g} epochs  {task.description}")
+        columns = (BarColumn(), counted, TimeRemainingColumn())
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("compiling", total=epochs)
         self._epochs, self._examples, self._score = epochs, examples, score
         self.every = None if self._console.is_terminal else max(1, epochs // 10)
-        self._seen: list[tuple[float, int]] = []
+        self._seen: list[tuple[float, float]] = []
         self._printed = 0
 
     def __enter__(self) -> "ProgressBar":
@@ -134,20 +135,22 @@ class ProgressBar:
 
     def __call__(self, epoch: int, state: State, history: History) -> None:
         """Show how far training has come."""
-        if not epoch:
+        begun = 0 if state.cursor is None else int(state.cursor.examples)
+        done = epoch + (begun / self._examples if self._examples else 0)
+        if not done or (begun and not self._examples):
             return
-        if epoch != (self._seen[-1][1] if self._seen else None):
-            self._seen = [*self._seen[-20:], (time.perf_counter(), epoch)]
-        line = self._line(history)
-        self._bar.update(self._task, completed=epoch, description=line)
-        tenth = 10 * epoch // self._epochs
+        if not self._seen or done != self._seen[-1][1]:
+            self._seen = [*self._seen[-20:], (time.perf_counter(), done)]
+        line = self._line(float(state.cursor.loss) if state.cursor and begun else history.loss[-1], history)
+        self._bar.update(self._task, completed=round(done, 2), description=line)
+        tenth = int(10 * done / self._epochs)
         if not self._console.is_terminal and tenth > self._printed:
             self._printed = tenth
-            self._console.print(f"epoch {epoch}/{self._epochs}  {line}")
+            self._console.print(f"epoch {round(done, 2):g}/{self._epochs}  {line}")
 
-    def _line(self, history: History) -> str:
-        parts = [f"loss {history.loss[-1]:.4f}"]
-        if history.validation_score is not None:
+    def _line(self, loss: float, history: History) -> str:
+        parts = [f"loss {loss:.4f}"]
+        if history.validation_score is not None and history.epochs:
             parts.append(f"{self._score} {history.validation_score[-1]:.4f}")
         (began, first), (now, last) = self._seen[0], self._seen[-1]
         if self._examples and last > first:

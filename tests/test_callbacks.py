@@ -128,7 +128,7 @@ def test_a_bar_on_a_terminal():
     assert "epoch 20/20  " not in said
 
 
-def test_the_speed_is_of_whole_epochs_also_where_a_stream_calls_within_them(monkeypatch):
+def test_within_an_epoch_of_a_stream_it_says_how_far_it_has_come(monkeypatch):
     monkeypatch.setattr("mlpjax.fitting.blocks.MOST_BATCHES", 1)
     moments = iter(np.arange(1e6))
     monkeypatch.setattr("mlpjax.callbacks.time", SimpleNamespace(perf_counter=lambda: float(next(moments))))
@@ -140,4 +140,6 @@ def test_the_speed_is_of_whole_epochs_also_where_a_stream_calls_within_them(monk
 
     with ProgressBar(4, examples=12, console=console) as bar:
         fit_stream(NETWORK, init(NETWORK, jax.random.key(0)), batches, batch_size=1, epochs=4, callback=bar)
-    assert [line.split()[-2] for line in console.file.getvalue().splitlines()[1:]] == ["12"] * 3
+    said = [line.split() for line in console.file.getvalue().splitlines()]
+    assert [line[1] for line in said] == [f"{round(epoch, 2):g}/4" for epoch in np.ceil(np.arange(1, 11) * 4.8) / 12]
+    assert [line[-2] for line in said] == ["1"] * 10
