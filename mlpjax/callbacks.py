@@ -107,8 +107,8 @@ class ProgressBar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = console or Console(highlight=False)
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs  {task.description}"), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        columns = (BarColumn(None), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal, expand=True)
         self._task = self._bar.add_task("compiling", total=epochs)
         self._epochs, self._examples, self._score = epochs, examples, score
         self.every = None if self._console.is_terminal else max(1, epochs // 10)
@@ -129,7 +129,7 @@ class ProgressBar:
         if epoch != (self._seen[-1][1] if self._seen else None):
             self._seen = [*self._seen[-20:], (time.perf_counter(), epoch)]
         line = self._line(history)
-        self._bar.update(self._task, completed=epoch, description=line)
+        self._bar.update(self._task, completed=epoch, description=line.replace(" examples/s", "/s"))  # for narrow terminals
         tenth = 10 * epoch // self._epochs
         if not self._console.is_terminal and tenth > self._printed:
             self._printed = tenth

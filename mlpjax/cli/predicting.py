@@ -4,6 +4,7 @@ import contextlib
 import io
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterator
 from csv import writer
@@ -48,9 +49,8 @@ def predict(
     Exit codes: 0 done; 2 the model or the data cannot be used.
     """
     with plain_errors():
-        ending = ".jsonl" if as_json and out == "-" else ".csv" if out == "-" else Path(out).suffix.lower()
-        if ending not in ENDINGS:
-            raise ValueError(f"-o must name a file that ends in one of {' '.join(ENDINGS)}, got {out!r}")
+        ending = _ending(out, as_json)
+        _check_spared(out, data, str(model))
         loaded = models.load(model)
         source = open_source(table(data), delimiter=delimiter)
         tables = models.predictions(loaded, source, probabilities)
@@ -59,6 +59,25 @@ def predict(
             raise ValueError(f"{source.name} has no rows")
         with _opened(out) as file:
             WRITERS[ending](file, first.schema, itertools.chain([first], tables))
+
+
+def _ending(out: str, as_json: bool) -> str:
+    """Of the file, or of one such as is written to standard output."""
+    if out == STDIN:
+        return ".jsonl" if as_json else ".csv"
+    if as_json:
+        raise ValueError(f"--json is about standard output; for a file of JSON lines write -o {Path(out).stem}.jsonl")
+    ending = Path(out).suffix.lower()
+    if ending not in ENDINGS:
+        raise ValueError(f"-o must name a file that ends in one of {' '.join(ENDINGS)}, got {out!r}")
+    return ending
+
+
+def _check_spared(out: str, *others: str) -> None:
+    """What is read is not written over."""
+    for other in others:
+        if os.path.exists(out) and os.path.exists(other) and os.path.samefile(out, other):
+            raise ValueError(f"-o {out} would replace what is read: choose another file")
 
 
 @contextlib.contextmanager

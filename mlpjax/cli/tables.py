@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from mlpjax.cli.output import literal
 from mlpjax.data import Preprocessing
 from mlpjax.runs import Report
 
@@ -28,9 +28,9 @@ def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) ->
     """A table whose first column is text and whose others are numbers."""
     drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(headings):
-        drawn.add_column(escape(heading), justify="right" if place else "left", overflow="fold")
+        drawn.add_column(literal(heading), justify="right" if place else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(escape(cell) for cell in row))
+        drawn.add_row(*(literal(cell) for cell in row))
     return drawn
 
 
