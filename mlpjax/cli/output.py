@@ -63,7 +63,7 @@ def plain_errors() -> Iterator[None]:
     except (ValueError, TypeError) as error:
         fail(str(error), 2)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+        if not (isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error) or "Out of memory" in str(error)):
             raise
         fail("there is not enough memory for this; smaller --layers, a smaller --batch-size or less --memory need less", 2)
     except KeyboardInterrupt:

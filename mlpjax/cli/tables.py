@@ -34,10 +34,17 @@ def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return drawn
 
 
-def metrics(say: Console, preprocessing: Preprocessing, found: Report) -> None:
-    """What a model is worth beside the baselines, and which classes it takes for which."""
+def metrics(say: Console, preprocessing: Preprocessing, found: Report, part: str) -> None:
+    """What a model is worth beside the baselines, and which classes it takes for which.
+
+    Args:
+        say: where to print.
+        preprocessing: of the model, for the names of the classes.
+        found: what is printed.
+        part: of the data that it was measured on, such as "test".
+    """
     names = {"constant": "a constant", "linear": "a linear model"}
-    headings = [f"test, {len(found.truth):,} examples", "this model", *(names[name] for name in found.baselines)]
+    headings = [f"{part}, {len(found.truth):,} examples", "this model", *(names[name] for name in found.baselines)]
     rows = [
         [WORDS[name], number(value), *(number(baseline[name]) for baseline in found.baselines.values())]
         for name, value in found.metrics.items()

@@ -25,7 +25,6 @@ EPILOG = """
 
 
 def train(
-    context: typer.Context,
     data: arguments.BundledOrTable = None,
     target: arguments.Target = None,
     task: arguments.Task = None,
@@ -47,7 +46,9 @@ def train(
         int | None,
         typer.Option(help="Examples a step: 1 is SGD, all of them gradient descent.", show_default="32; 256 in a stream"),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the training examples.")] = 100,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training examples.", show_default=str(Options.epochs))
+    ] = None,
     l1: Annotated[
         float, typer.Option(help="L1 penalty on the weights, by proximal steps that give exact zeros; the lasso's with sgd.")
     ] = 0.0,
@@ -83,39 +84,43 @@ def train(
     """
     output.keep_compiled_code()
     with plain_errors():
-        if resume is not None:
-            config = _resumed(context, resume, data)
-        else:
-            config = Config(
-                DataOptions(
-                    arguments.place(data), tuple(target or ()), task, tuple(numeric or ()), tuple(categorical or ()),
-                    tuple(drop or ()), weights, delimiter, test, arguments.size_in_bytes(memory),
-                ),
-                Options(
-                    arguments.hidden_layers(layers), activation, loss, optimizer, learning_rate, schedule, clip, batch_size,
-                    epochs, l1, l2, balanced, validation, patience, seed, gradient,
-                ),
-            )  # fmt: skip
+        asked = Config(
+            DataOptions(
+                "" if data is None and resume else arguments.place(data), tuple(target or ()), task, tuple(numeric or ()),
+                tuple(categorical or ()), tuple(drop or ()), weights, delimiter, test, arguments.size_in_bytes(memory),
+            ),
+            Options(
+                arguments.hidden_layers(layers), activation, loss, optimizer, learning_rate, schedule, clip, batch_size,
+                Options.epochs if epochs is None else epochs, l1, l2, balanced, validation, patience, seed, gradient,
+            ),
+        )  # fmt: skip
+        config = asked if resume is None else _resumed(asked, resume, epochs, out)
         code = run(config, resume, out, as_json)
     raise typer.Exit(code)
 
 
-def _resumed(context: typer.Context, path: Path, data: str | None) -> Config:
-    """What the run was asked to do, with more epochs if so asked, and the data of standard input again."""
-    given = [name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    other = [name for name in given if name not in ("resume", "epochs", "as_json", "data")]
-    if other:
+def _resumed(asked: Config, path: Path, epochs: int | None, out: Path | None) -> Config:
+    """What the run was asked to do, with more epochs if so asked, and the data from elsewhere if they are named."""
+    others = [*_unusual(asked), *(["out"] if out else [])]
+    if others:
         raise ValueError(
             f"--resume goes on with the options of the run, and only --epochs can be given beside it; got "
-            f"--{other[0].replace('_', '-')}"
+            f"--{others[0].replace('_', '-')}"
         )
     config = folder.read_config(path)
-    if "epochs" in given:
-        if config.options.schedule != "constant" and context.params["epochs"] != config.options.epochs:
+    if epochs is not None and epochs != config.options.epochs:
+        if config.options.schedule != "constant":
             raise ValueError(f"--epochs cannot change in a run with the {config.options.schedule} schedule, which depends on it")
-        config = config._replace(options=dataclasses.replace(config.options, epochs=context.params["epochs"]))
-    if config.data.data == STDIN and data is None:
+        config = config._replace(options=dataclasses.replace(config.options, epochs=epochs))
+    if asked.data.data:
+        config = config._replace(data=dataclasses.replace(config.data, data=asked.data.data))
+    elif config.data.data == STDIN:
         raise ValueError(f"the run learned from standard input: give it again, mlpjax train - --resume {path} < the same data")
-    if data is not None:
-        config = config._replace(data=dataclasses.replace(config.data, data=arguments.place(data)))
     return config
+
+
+def _unusual(asked: Config) -> list[str]:
+    """The options that are given, and that a run which goes on has already."""
+    usual = DataOptions(asked.data.data), Options(epochs=asked.options.epochs)
+    pairs = zip(asked, usual, strict=True)
+    return [name for given, plain in pairs for name in vars(given) if getattr(given, name) != getattr(plain, name)]
