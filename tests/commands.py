@@ -2,26 +2,36 @@
 
 import csv
 import os
+import resource
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
+from mlpjax import plots
 from mlpjax.cli import app
 
-QUICK = ["--epochs", "3", "--layers", "8", "--batch-size", "32"]
+QUICK = ["--epochs", "3", "--layers", "8", "--batch-size", "32", "--learning-rate", "0.01"]
 FEATURES = ["size", "rooms", "city", "garden", "age"]
 WRITTEN = ["checkpoints", "config.json", "history.json", "log.jsonl", "model.safetensors", "report.json", "training.png"]
 
 
 def here(tmp_path, monkeypatch):
-    """A fixture: an empty folder to work in."""
+    """A fixture: an empty folder to work in, and no pictures drawn."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(plots, "training_picture", lambda path, *arguments: Path(path).write_bytes(b"a picture"))
     return tmp_path
+
+
+training_picture = plots.training_picture
+"""The true one, which takes half a second."""
 
 
 def houses(n: int = 150, seed: int = 0) -> dict[str, list]:
@@ -95,3 +105,27 @@ def process(cache, *arguments, setting: str = "", **options) -> subprocess.Popen
 def left(folder) -> list[str]:
     """The names of all that is in a folder but compiled code."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if "cache" not in path.parts)
+
+
+def trained(tmp_path_factory):
+    """A fixture: a folder with the table of houses, a run that learned the price and one that learned the kind."""
+    folder = tmp_path_factory.mktemp("trained")
+    write(folder / "houses.csv", columns(*FEATURES, "price", "kind"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "training_picture", lambda path, *arguments: Path(path).write_bytes(b"a picture"))
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "cache"))
+        for name, target, other in (("numbers", "price", "kind"), ("classes", "kind", "price")):
+            options = ["-t", target, "--drop", other, *QUICK, "--epochs", 40]
+            good("train", folder / "houses.csv", "--out", folder / name, *options)
+    return folder
+
+
+@contextmanager
+def full_disk(size: int = 1000):
+    """No file may grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from csv import writer
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
@@ -81,7 +81,7 @@ def _check_spared(out: str, *others: str) -> None:
 
 
 @contextlib.contextmanager
-def _opened(out: str) -> Iterator[IO[bytes]]:
+def _opened(out: str) -> Iterator:
     if out != STDIN:
         with files.whole(out) as file:
             yield file
@@ -90,7 +90,7 @@ def _opened(out: str) -> Iterator[IO[bytes]]:
     sys.stdout.buffer.flush()
 
 
-def _csv(file: IO[bytes], schema, tables: Iterator) -> None:
+def _csv(file, schema, tables: Iterator) -> None:
     from pyarrow import csv
 
     header = io.StringIO(newline="")
@@ -100,7 +100,7 @@ def _csv(file: IO[bytes], schema, tables: Iterator) -> None:
         csv.write_csv(part, file, csv.WriteOptions(include_header=False, quoting_style="needed"))
 
 
-def _parquet(file: IO[bytes], schema, tables: Iterator) -> None:
+def _parquet(file, schema, tables: Iterator) -> None:
     from pyarrow import parquet
 
     with parquet.ParquetWriter(file, schema) as writer:
@@ -108,7 +108,7 @@ def _parquet(file: IO[bytes], schema, tables: Iterator) -> None:
             writer.write_table(part)
 
 
-def _json_lines(file: IO[bytes], schema, tables: Iterator) -> None:
+def _json_lines(file, schema, tables: Iterator) -> None:
     for part in tables:
         file.writelines(json.dumps(finite(row), allow_nan=False).encode() + b"\n" for row in part.to_pylist())
 
