@@ -25,7 +25,10 @@ class Voice(Console):
 
 
 console = Voice(highlight=False, soft_wrap=True)
+"""Standard output."""
+
 errors = Voice(stderr=True, highlight=False, soft_wrap=True)
+"""Standard error."""
 
 
 def voice(as_json: bool) -> Console:

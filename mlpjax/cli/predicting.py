@@ -91,13 +91,17 @@ def _opened(out: str) -> Iterator:
 
 
 def _csv(file, schema, tables: Iterator) -> None:
+    import pyarrow.compute as pc
     from pyarrow import csv
 
     header = io.StringIO(newline="")
     writer(header, lineterminator="\n").writerow(schema.names)
     file.write(header.getvalue().encode())
     for part in tables:
-        csv.write_csv(part, file, csv.WriteOptions(include_header=False, quoting_style="needed"))
+        texts = [column for column in part.columns if column.type == "string"]
+        special = any(pc.any(pc.match_substring_regex(column, r'[",\r\n]')).as_py() for column in texts)
+        quoting = "needed" if special else "none"  # Arrow quotes every text or none
+        csv.write_csv(part, file, csv.WriteOptions(include_header=False, quoting_style=quoting))
 
 
 def _parquet(file, schema, tables: Iterator) -> None:

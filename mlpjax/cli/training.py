@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlpjax.cli import arguments, output
+from mlpjax.cli import arguments
 from mlpjax.cli.output import plain_errors
 from mlpjax.cli.running import run
 from mlpjax.runs import Config, DataOptions, Options, folder
@@ -34,7 +34,7 @@ def train(
     weights: arguments.Weights = None,
     delimiter: arguments.Delimiter = None,
     test: Annotated[float, typer.Option(help="The part held out for test.")] = 0.2,
-    memory: Annotated[str, typer.Option(help="Larger tables are read as a stream, epoch by epoch.")] = "1GB",
+    memory: Annotated[str, typer.Option(help="Larger tables are read as a stream, epoch by epoch.")] = "1GiB",
     layers: arguments.Layers = "64,32",
     activation: arguments.ActivationName = "relu",
     loss: arguments.LossName = None,
@@ -82,7 +82,6 @@ def train(
     Exit codes: 0 done; 1 training diverged, or the gradient is wrong; 2 wrong options or data, or a full disk;
     130 interrupted.
     """
-    output.keep_compiled_code()
     with plain_errors():
         asked = Config(
             DataOptions(
