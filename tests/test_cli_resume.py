@@ -72,7 +72,8 @@ def test_a_table_that_changed_is_refused(whole):
     table = columns(*TABLE)
     table["size"][7] += 1
     write("houses.csv", table)
-    assert "it is from another training: its " in refused_in_the_end("train", "--resume", whole, "--epochs", "8")
+    said = refused_in_the_end("train", "--resume", whole, "--epochs", "8")
+    assert said.startswith("error: whole cannot go on: the data are not those that it began with (")
     write("other.csv", table)
     refused_in_the_end("train", "other.csv", "--resume", whole, "--epochs", "8")
     assert (learned(whole), (whole / "config.json").read_bytes()) == before
@@ -170,6 +171,16 @@ def test_what_was_learned_survives_a_full_disk(whole, monkeypatch):
     assert sorted(path.name for path in Path("run").iterdir()) == ["checkpoints", "config.json", "log.jsonl"]
     good("train", "--resume", "run")
     assert learned("run") == learned(whole)
+
+
+def test_a_log_on_a_full_disk_costs_only_the_log(whole, monkeypatch):
+    def fail(self, *progress):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(running.JsonLines, "__call__", fail)
+    result = good(*TRAIN, "--epochs", "6", "--out", "run")
+    assert result.stderr == "warning: run/log.jsonl cannot be written: No space left on device. Training goes on without it\n"
+    assert learned(whole)[:2] == tuple(Path("run", name).read_bytes() for name in ("model.safetensors", "history.json"))
 
 
 def test_a_table_of_predictions_on_a_full_disk(whole):

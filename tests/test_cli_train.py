@@ -51,8 +51,9 @@ def test_the_main_job(here, monkeypatch):
     assert right.mean() == pytest.approx(report["metrics"]["accuracy"])
 
 
-@pytest.mark.parametrize("name", data.NAMES)
-def test_every_bundled_data_set(here, name):
+@pytest.mark.parametrize("name", data.NAMES[1:])
+def test_every_other_bundled_data_set(here, name):
+    assert data.NAMES[0] == "digits"  # which the main job is about
     result = good("train", name, "--out", "run", *QUICK)
     assert ("test R²" if name == "diabetes" else "test accuracy") in result.output
     assert sorted(path.name for path in Path("run").iterdir()) == WRITTEN
@@ -132,14 +133,14 @@ def test_counts_keep_their_unit(here):
     ["--layers", "none", "--l1", "0.5", "--optimizer", "sgd", "--learning-rate", "0.05"],
     ["--activation", "leaky_relu(0.2)", "--batch-size", "120", "--l2", "0"],
     ["--schedule", "cosine", "--clip", "0.1", "--optimizer", "momentum"],
-    ["--optimizer", "lbfgs", "--patience", "1"],
+    ["--optimizer", "lbfgs", "--patience", "1", "--layers", "none"],
     ["--gradient", "autodiff"],
-    ["--gradient", "forward_mode", "--layers", "3"],
-    ["--gradient", "finite_difference", "--layers", "3"],
-    ["--gradient", "path_sum", "--layers", "3,2"],
+    ["--gradient", "forward_mode", "--layers", "none"],
+    ["--gradient", "finite_difference", "--layers", "none"],
+    ["--gradient", "path_sum", "--layers", "2"],
 ])  # fmt: skip
 def test_options(here, options):
-    result = good("train", "iris", "--out", "run", "--epochs", "2", *options)
+    result = good("train", "iris", "--out", "run", "--epochs", "2", "--layers", "4", *options)
     config = folder.read_config(Path("run"))
     assert config.options.gradient == (options[1] if options[0] == "--gradient" else "backprop")
     assert ("exactly 0" in result.output) == ("--l1" in options)
@@ -207,10 +208,10 @@ def test_a_wrong_gradient_is_told_and_leaves_nothing(here, monkeypatch):
 
 def test_names_are_no_markup_no_formula_and_no_command_to_the_terminal(here, monkeypatch):
     monkeypatch.setattr("mlpjax.plots.training_picture", commands.training_picture)
-    table = columns("size", "rooms", "kind")
+    table = columns(*commands.FEATURES, "kind")
     hostile = {"cheap": "[bold]", "dear": "$\\frac", "fair": "\x1b[2J值"}
     table["kind"] = [hostile[kind] for kind in table["kind"]]
-    write("houses.csv", {"[red]$x": table["size"], "rooms": table["rooms"], "$k[i]nd": table["kind"]})
+    write("houses.csv", {{"size": "[red]$x", "kind": "$k[i]nd"}.get(name, name): cells for name, cells in table.items()})
     result = good("train", "houses.csv", "-t", "$k[i]nd", "--out", "run", *QUICK)
     assert "[bold]" in result.output
     assert "\x1b[2J" not in result.output

@@ -126,8 +126,9 @@ def _train(say: Console, run: Run, resuming: bool) -> tuple[Trained, float]:
     noted = _Noted(run.path, run.config)
     with warnings.catch_warnings(record=True) as said, ProgressBar(asked.epochs, prepared.rows, score, say) as bar:
         warnings.simplefilter("always", RuntimeWarning)
-        callbacks: list[Callback] = [bar, JsonLines(run.path / folder.LOG), noted]
-        trained = runs.train(run.mlp, params, key, prepared, asked, callbacks, checkpoints)
+        callbacks: list[Callback] = [bar, _Log(run.path / folder.LOG), noted]
+        with _same_training(run.path):
+            trained = runs.train(run.mlp, params, key, prepared, asked, callbacks, checkpoints)
     for warning in said:
         output.warn(str(warning.message))
     if trained.history.stopped == "patience":
@@ -135,6 +136,35 @@ def _train(say: Console, run: Run, resuming: bool) -> tuple[Trained, float]:
     if resuming and not noted.called:
         say.print(f"nothing was left to train after {trained.history.epochs} epochs; for more, raise --epochs")
     return trained, error
+
+
+@contextlib.contextmanager
+def _same_training(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        if "another training" not in str(error):
+            raise
+        raise ValueError(f"{path} cannot go on: the data are not those that it began with ({error})") from None
+
+
+class _Log:
+    """A line for each epoch, as long as there is room on the disk: the training is worth more than its log."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._write: Callback = JsonLines(path)
+
+    def __call__(self, epoch: int, state, history) -> None:
+        try:
+            self._write(epoch, state, history)
+        except OSError as error:
+            self._write = _nothing
+            message = f"{self._path} cannot be written: {error.strerror}. Training goes on without it"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+def _nothing(epoch: int, state, history) -> None: ...
 
 
 class _Noted:
