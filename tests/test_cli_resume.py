@@ -11,7 +11,7 @@ import commands
 import pytest
 from commands import QUICK, call, columns, good, process, refused, write
 
-from mlpjax.cli import running
+from mlpjax import callbacks
 from mlpjax.runs import folder, models
 
 here = pytest.fixture(commands.here)
@@ -177,7 +177,7 @@ def test_a_log_on_a_full_disk_costs_only_the_log(whole, monkeypatch):
     def fail(self, *progress):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(running.JsonLines, "__call__", fail)
+    monkeypatch.setattr(callbacks.JsonLines, "__call__", fail)
     result = good(*TRAIN, "--epochs", "6", "--out", "run")
     assert result.stderr == "warning: run/log.jsonl cannot be written: No space left on device. Training goes on without it\n"
     assert learned(whole)[:2] == tuple(Path("run", name).read_bytes() for name in ("model.safetensors", "history.json"))
@@ -192,16 +192,18 @@ def test_a_table_of_predictions_on_a_full_disk(whole):
     assert not [name for name in commands.left(Path()) if name.startswith(".")]
 
 
-@pytest.mark.parametrize(("where", "left"), [("prepare", []), ("report", ["checkpoints", "config.json", "log.jsonl"])])
+@pytest.mark.parametrize(
+    ("where", "left"), [("running.prepare", []), ("reporting.report", ["checkpoints", "config.json", "log.jsonl"])]
+)
 def test_ctrl_c_before_and_after_the_training(here, monkeypatch, where, left):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, where, interrupt)
+    monkeypatch.setattr(f"mlpjax.cli.{where}", interrupt)
     result = call("train", "iris", *QUICK, "--out", "a/run")
     assert result.exit_code == 130
     assert "error: interrupted" in result.stderr
-    assert ("mlpjax train --resume a/run" in result.stderr) == (where == "report")
+    assert ("mlpjax train --resume a/run" in result.stderr) == (where == "reporting.report")
     assert [path.name for path in sorted(here.glob("a/run/*"))] == left
     assert Path("a").exists() == bool(left)
 

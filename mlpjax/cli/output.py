@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,15 @@ def fail(message: str, code: int) -> NoReturn:
 def warn(message: str) -> None:
     """Say what is not as it should be."""
     errors.print(f"[bold yellow]warning:[/bold yellow] {literal(' '.join(message.split()))}")
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Warnings in one line on stderr, each as soon as it comes, and once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", RuntimeWarning)
+        warnings.showwarning = lambda message, *where: warn(str(message))
+        yield
 
 
 def keep_compiled_code() -> None:
