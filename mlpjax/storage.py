@@ -172,7 +172,7 @@ def _opened(path: str | os.PathLike) -> Iterator[tuple]:
             yield file, metadata
     except SafetensorError as error:
         raise ValueError(f"{path} is not a whole safetensors file written by mlpjax: {error}") from None
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{path} is not a model that this version of mlpjax can read: {what}") from None
 

@@ -8,11 +8,15 @@ import time
 from pathlib import Path
 
 import commands
+import jax
 import pytest
 from commands import QUICK, call, columns, good, process, refused, write
 
 from mlpjax import callbacks
+from mlpjax.cli import interrupts
+from mlpjax.fitting.history import empty
 from mlpjax.runs import folder, models
+from mlpjax.training import State
 
 here = pytest.fixture(commands.here)
 TABLE = (*commands.FEATURES, "price")
@@ -232,6 +236,19 @@ def test_ctrl_c_and_a_polite_kill_keep_what_was_learned(here, kill):
     assert "Traceback" not in err
     assert json.loads(Path("run/history.json").read_text())["stopped"] == "interrupted"
     assert models.load(Path("run")).mlp.sizes == (4, 8, 3)
+
+
+def test_a_second_signal_ends_a_training_at_once():
+    nothing = State((), (), jax.random.key(0)), empty(1, False)
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts.between_stretches() as check:
+        check(0, *nothing)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            check(1, *nothing)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def wait_for(train, path: Path) -> None:

@@ -107,6 +107,7 @@ def test_classes_weights_balance_and_patience(here, memory):
     report = read("run/report.json")
     assert report["stopped"] == "patience"
     assert report["best_epoch"] == report["epochs"] - 2
+    assert report["training_examples"] + report["validation_examples"] + report["test_examples"] == 150
     assert report["validation_examples"] == (12 if memory == "1GB" else 2)
     assert {"accuracy", "balanced_accuracy", "f1", "log_loss"} == set(report["metrics"])
 
@@ -209,7 +210,7 @@ def test_a_wrong_gradient_is_told_and_leaves_nothing(here, monkeypatch):
 def test_names_are_no_markup_no_formula_and_no_command_to_the_terminal(here, monkeypatch):
     monkeypatch.setattr("mlpjax.plots.training_picture", commands.training_picture)
     table = columns(*commands.FEATURES, "kind")
-    hostile = {"cheap": "[bold]", "dear": "$\\frac", "fair": "\x1b[2J值"}
+    hostile = {"cheap": "[bold]", "dear": "$\\frac$", "fair": "\x1b[2J值"}
     table["kind"] = [hostile[kind] for kind in table["kind"]]
     write("houses.csv", {{"size": "[red]$x", "kind": "$k[i]nd"}.get(name, name): cells for name, cells in table.items()})
     result = good("train", "houses.csv", "-t", "$k[i]nd", "--out", "run", *QUICK)

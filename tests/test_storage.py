@@ -305,12 +305,14 @@ def test_arrays_of_another_type_are_read_or_refused(model, dtype):
 
 def test_a_file_much_larger_than_its_network_is_refused(tmp_path):
     size = 2**40
-    header = {"__metadata__": described(), "big": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
+    arrays = {"layers.0.W": ([2, 1], 0, 8), "layers.0.b": ([1], 8, 12)}
+    header = {name: {"dtype": "F32", "shape": shape, "data_offsets": ends} for name, (shape, *ends) in arrays.items()}
+    header |= {"__metadata__": described(), "big": {"dtype": "U8", "shape": [size - 12], "data_offsets": [12, size]}}
     text = json.dumps(header).encode()
     with open(tmp_path / "sparse", "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + size)
-    with pytest.raises(ValueError, match=r"a network of the sizes that it gives needs fewer than|not a whole safetensors file"):
+    with pytest.raises(ValueError, match="a network of the sizes that it gives needs fewer than"):
         load(tmp_path / "sparse")
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from mlpjax import metrics, plots
 from mlpjax.callbacks import ProgressBar
 from mlpjax.cli import output, reporting
+from mlpjax.cli.interrupts import between_stretches
 from mlpjax.cli.recording import Log, Noted
 from mlpjax.cli.reporting import Run
 from mlpjax.fitting import Checkpoints
@@ -89,8 +90,8 @@ def _train(say: Console, run: Run, resuming: bool) -> tuple[Trained, float]:
     score = f"{reporting.held_out(prepared)} {plots.SCORES[metrics.score_name(run.mlp.loss)]}"
     checkpoints = Checkpoints(run.path / folder.CHECKPOINTS, seconds=SECONDS_BETWEEN_CHECKPOINTS, keep=2)
     noted = Noted(run.path, run.config)
-    with output.plain_warnings(), ProgressBar(asked.epochs, prepared.rows, score, say) as bar:
-        callbacks: list[Callback] = [bar, Log(run.path / folder.LOG), noted]
+    with output.plain_warnings(), ProgressBar(asked.epochs, prepared.rows, score, say) as bar, between_stretches() as check:
+        callbacks: list[Callback] = [bar, Log(run.path / folder.LOG), noted, check]
         with _same_training(run.path):
             trained = runs.train(run.mlp, params, key, prepared, asked, callbacks, checkpoints)
     if trained.history.stopped == "patience":
