@@ -6,7 +6,9 @@ import os
 import zipfile
 from pathlib import Path
 
+import jax
 import numpy as np
+import optax
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -17,7 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpjax.data import Choices, load_table, open_source, unlabelled
+from mlpjax import MLP, fit, init, predict
+from mlpjax.data import Choices, decode, load_table, open_source, unlabelled
 from mlpjax.data.bundled import NAMES, bundled
 from mlpjax.data.examples import features, labelled
 from mlpjax.data.inference import fit_preprocessing, natural_order
@@ -61,7 +64,7 @@ FORMATS = {
     "feather": pyarrow.feather.write_feather, "arrow": write_stream, "npz": write_npz,
 }  # fmt: skip
 FRAMES = {
-    "pandas": pa.Table.to_pandas, "pandas, another index": lambda data: data.to_pandas().set_index(np.arange(200)[::-1]),
+    "pandas": pa.Table.to_pandas, "pandas, another index": lambda data: data.to_pandas().set_index(pd.Index(list("ab") * 100)),
     "polars": pl.from_arrow,
     "polars, categorical": lambda data: pl.from_arrow(data).with_columns(pl.col("city").cast(pl.Categorical)),
     "pandas, Arrow types": lambda data: data.to_pandas(types_mapper=pd.ArrowDtype), "mapping": pa.Table.to_pydict,
@@ -237,6 +240,7 @@ def unusable():
     yield "'x' holds inf in row 2", {"x": [1.0, np.inf] * 50, "y": y}, Choices("y")
     yield "'x' holds text of more than 50 kinds, such as 'id0' in row 1", {"x": [f"id{i}" for i in x], "y": y}, Choices("y")
     yield "such as 'k' in row 51", {"x": [*map(str, x[:50]), "k", *map(str, x[51:])], "y": y}, Choices("y")
+    yield "numeric but holds '1e200' in row 2", {"x": [" 1", "1e200"] * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' is to be numeric but holds 'b' in row 1", {"x": list("ba") * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' has more than 1000 categories", {"x": list(range(2000)), "y": list(range(2000))}, Choices("y", categorical=("x",))
     yield "'x' holds 1e\\+200 in row 2, which is no number", {"x": [1.0, 1e200] * 50, "y": y}, Choices("y")
@@ -274,7 +278,7 @@ def test_choices_that_contradict_each_other(options, message):
 def test_the_fraction_held_out(fraction):
     with pytest.raises(ValueError, match="more than 0 and less than 1"):
         load_table(table(), Choices("kind"), test_fraction=fraction)
-    with pytest.raises(ValueError, match="2 rows with a target are too few to hold out"):
+    with pytest.raises(ValueError, match="too few rows with a target, of a class with two examples or more, 0, to hold out 20%"):
         load_table({"x": [1.0, 2.0], "y": ["a", "b"]}, Choices("y"))
 
 
@@ -425,6 +429,38 @@ def test_prediction_takes_columns_in_any_order_and_type():
         next(unlabelled(preprocessing, open_source(data.set_column(0, "age", pa.array(["1", None, "old", "4"] * 50)))))
 
 
+def test_from_a_table_to_predictions_in_its_own_words():
+    rng = np.random.default_rng(0)
+    width, colour = rng.normal(10, 3, 300), rng.choice(["red", "green"], 300)
+    kind = np.where((width > 10) ^ (colour == "red"), "apple", "pear")
+    data = load_table({"width": width, "colour": colour, "kind": kind}, Choices("kind"))
+    mlp = MLP((len(data.features), 8, data.outputs), "tanh", data.loss)
+    params = init(mlp, jax.random.key(0), dtype=np.float32)
+    optimizer = optax.adam(0.02)
+    state, _ = fit(mlp, params, data.x_train, data.y_train, key=jax.random.key(1), optimizer=optimizer, epochs=50)
+    fresh = open_source({"colour": ["red", "red", "green", "green"], "width": ["1", "19", "1", "19"]})
+    (x,) = unlabelled(data.preprocessing, fresh)
+    table = decode(data.preprocessing, predict(mlp, state.params, x), probabilities=True)
+    assert table["kind"].to_pylist() == ["apple", "pear", "pear", "apple"]
+    total = table["probability of apple"].to_numpy() + table["probability of pear"].to_numpy()
+    np.testing.assert_allclose(total, 1, rtol=1e-6)
+
+
+def test_names_of_columns_are_tidied():
+    source = open_source(io.BytesIO(b' a ,"price\n(EUR)",\n1,2,3\n'))
+    assert source.names == ("a", "price (EUR)", "column 3")
+    assert next(source.batches()).schema.names == list(source.names)
+
+
+def test_the_first_text_is_named_whatever_the_batches():
+    data = pa.table({"x": ["1", "2", "first", "4", "second", "6"], "y": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]})
+    choices = Choices("y", numeric="x")
+    for rows in (1, 2, 6):
+        source = open_source(data)._replace(batches=lambda rows=rows: iter(data.to_batches(rows)))
+        with pytest.raises(ValueError, match="holds 'first' in row 3"):
+            fit_preprocessing(survey(source, choices), choices)
+
+
 def test_evaluation_refuses_unknown_classes():
     preprocessing = load_table(table(), Choices("kind")).preprocessing
     other = table().set_column(4, "kind", pa.array(["a", None, "b", "tulip"] * 50))
@@ -453,3 +489,4 @@ def test_bundled_sets_carry_the_preprocessing_that_made_them(name):
     raw, *_ = train_test_split(table.data, test_size=0.2, random_state=0, stratify=table.target if data.classes else None)
     np.testing.assert_allclose(features(data.preprocessing, raw), data.x_train, rtol=1e-6, atol=1e-6)
     assert data.features == tuple(map(str, table.feature_names))
+    assert (np.ptp(data.preprocessing.statistics.scale) == 0) == (name == "digits")

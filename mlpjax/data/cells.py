@@ -128,6 +128,22 @@ def numbers(array: Batch) -> Numbers:
     return Numbers(np.where(big, np.nan, values), (first, str(array[first].as_py())))
 
 
+def present(array: Batch) -> np.ndarray:
+    """Which cells of a plain array are not missing."""
+    import pyarrow as pa
+
+    try:
+        return ~np.isnan(_floats(array))
+    except pa.ArrowInvalid:
+        return keyed(array).codes >= 0
+
+
+def _floats(array: Batch) -> np.ndarray:
+    import pyarrow as pa
+
+    return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
 def numbers_in_text(cells: Keyed) -> Numbers:
     """The numbers that categories spell."""
     codes, keys = cells
@@ -192,14 +208,3 @@ def _places(column: Column, array: Batch) -> np.ndarray:
     codes, keys = keyed(array)
     place = {text: number for number, text in enumerate(column.categories)}
     return np.array([*(place.get(text, -1) for text in keys), np.nan])[codes]
-
-
-def present(array: Batch) -> np.ndarray:
-    """Which cells of a plain array are not missing."""
-    return keyed(array).codes >= 0 if is_text(array) else ~np.isnan(_floats(array))
-
-
-def _floats(array: Batch) -> np.ndarray:
-    import pyarrow as pa
-
-    return array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)

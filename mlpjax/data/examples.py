@@ -12,6 +12,7 @@ from mlpjax.data.cells import Batch
 from mlpjax.data.columns import CATEGORICAL, NUMERIC, Column, Columns, Statistics, encode
 from mlpjax.data.preprocessing import Preprocessing, Target
 from mlpjax.data.sources import Source
+from mlpjax.types import Data
 
 
 class Examples(NamedTuple):
@@ -155,7 +156,7 @@ def joined(parts: list[Part]) -> Part:
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
-def decode(preprocessing: Preprocessing, prediction: np.ndarray, probabilities: bool = False) -> Batch:
+def decode(preprocessing: Preprocessing, prediction: Data, probabilities: bool = False) -> Batch:
     """Predictions as a table in the target's own names and units (DECODE).
 
     Args:
@@ -172,7 +173,7 @@ def decode(preprocessing: Preprocessing, prediction: np.ndarray, probabilities: 
     """
     import pyarrow as pa
 
-    target, prediction = preprocessing.target, np.asarray(prediction)
+    target, prediction = preprocessing.target, np.asarray(prediction, np.float64)
     if target.classes and len(target.classes) == 2 and prediction.ndim == 2 and prediction.shape[1] == 1:
         prediction = np.concatenate([1 - prediction, prediction], axis=1)
     if prediction.ndim != 2 or prediction.shape[1] != preprocessing.outputs:

@@ -26,7 +26,7 @@ class Source(NamedTuple):
 
     Attributes:
         name: for messages.
-        names: the columns.
+        names: the columns; blanks around a name are left off, and line breaks in it become blanks.
         rows: how many there are; for CSV an estimate from its beginning.
         size: about how many bytes it takes in memory.
         batches: opens it anew and gives its `pyarrow.RecordBatch`es, of plain columns as `cells.plain`.
@@ -75,7 +75,7 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
 def _checked(source: Source) -> Source:
     import pyarrow as pa
 
-    names = [name.strip() or f"column {number}" for number, name in enumerate(source.names, 1)]
+    names = [" ".join(name.split()) or f"column {number}" for number, name in enumerate(source.names, 1)]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if not names:
         raise ValueError(f"{source.name} has no columns")
@@ -85,6 +85,7 @@ def _checked(source: Source) -> Source:
     def batches():
         with readable(source.name):
             for batch in source.batches():
+                batch.validate(full=True)  # text that is UTF-8, indices that lie in their dictionaries
                 yield pa.RecordBatch.from_arrays([cells.plain(array) for array in batch.columns], names=names)
 
     return Source(source.name, tuple(names), source.rows, source.size, batches)
@@ -212,7 +213,6 @@ def _arrow(path: Path) -> Source:
         schema, found = opened()
         rows = _rows_per_batch(len(schema))
         for batch in found:
-            batch.validate(full=True)
             yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
 
     schema, found = opened()

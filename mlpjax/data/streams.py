@@ -178,7 +178,7 @@ def stream(
     store = stored(_training(labelled(preprocessing, source, choices.weights), part_of, held_out), width, folder)
     validation, test = (ready(preprocessing, joined(rows)) for rows in held_out.values())
     if not (store.rows and len(test.x) and (len(validation.x) or not validation_fraction)):
-        raise ValueError(f"{source.name} has {found.labelled} rows with a target, too few to hold a part of them out")
+        raise ValueError(f"{source.name} has too few rows with a target, {found.labelled}, to hold a part of them out")
     chunks = max(min(memory // 16, WINDOW) // (store.chunk * width * 8), 1)
     return Stream(source.name, preprocessing, notes, store.rows, batch_size, validation, test, seed, chunks, store)
 

@@ -86,7 +86,7 @@ def load_table(
     >>> data.x_train.shape, data.x_test.shape, data.classes
     ((16, 1), (4, 1), ('small', 'tall'))
     """
-    source = _in_memory(open_source(table, delimiter=delimiter))
+    source = open_source(table, delimiter=delimiter)
     choices.check(source.names)
     target, _ = inference.infer_target(survey(source, _target_only(source, choices)), choices)
     labels = np.concatenate([raw_targets(target, batch, row) for row, batch in numbered(source)])
@@ -99,11 +99,6 @@ def load_table(
     parts = (ready(preprocessing, jax.tree.map(operator.itemgetter(part), rows)) for part in (train, test))
     (x_train, y_train, weights_train), (x_test, y_test, weights_test) = parts
     return Dataset(source.name, x_train, y_train, x_test, y_test, preprocessing, weights_train, weights_test, (*notes, *doubts))
-
-
-def _in_memory(source: Source) -> Source:
-    batches = list(source.batches())
-    return source._replace(rows=sum(batch.num_rows for batch in batches), batches=lambda: iter(batches))
 
 
 def _target_only(source: Source, choices: Choices) -> Choices:
@@ -137,7 +132,8 @@ def split(labels: np.ndarray, target: Target, seed: int, test_fraction: float) -
     rest, alone = np.flatnonzero(~single), np.flatnonzero(single)
     count, kinds = math.ceil(test_fraction * len(rest)), len(np.unique(strata[rest]))
     if not 0 < count < len(rest):
-        raise ValueError(f"{len(labels)} rows with a target are too few to hold out {test_fraction:.0%} of them for test")
+        kind = "a target, of a class with two examples or more" if target.classes else "a target"
+        raise ValueError(f"too few rows with {kind}, {len(rest)}, to hold out {test_fraction:.0%} of them for test")
     balanced = kinds <= min(count, len(rest) - count)
     train, test = train_test_split(rest, test_size=count, random_state=seed, stratify=strata[rest] if balanced else None)
     notes = [f"{len(alone)} classes have a single example each, which is trained on and never tested"] * bool(len(alone))
