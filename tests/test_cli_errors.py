@@ -70,7 +70,7 @@ def test_a_seed_is_checked_by_the_parser(here):
     (b"size,price\n1,2\n3\n", " has 1 cells where the header names 2 columns"),
     (b"size,price\n1,\xe9\n", "is not UTF-8: line 2 holds the byte 0xe9"),
     (b"size,size,price\n1,2,3\n", "more than one column named 'size'"),
-    (b"size,price\n1,2.5\n", "1 rows with a target are too few"),
+    (b"size,price\n1,2.5\n", "hold out 20% of them for test"),
     (b"when,price\n" + b"2020-01-31,1.5\n2020-02-01,2.5\n" * 20, "'when' holds dates as text (turn them into numbers"),
 ])  # fmt: skip
 def test_tables(here, content, message):
