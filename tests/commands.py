@@ -24,7 +24,6 @@ WRITTEN = ["checkpoints", "config.json", "history.json", "log.jsonl", "model.saf
 def here(tmp_path, monkeypatch):
     """A fixture: an empty folder to work in, and no pictures drawn."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(plots, "training_picture", lambda path, *arguments: Path(path).write_bytes(b"a picture"))
     return tmp_path
@@ -70,8 +69,9 @@ def write(path, table: dict[str, list]) -> str:
 
 
 def call(*arguments, text: bytes | None = None):
-    """Give a command in this process, as it would run in its own: without x64."""
-    with jax.enable_x64(False):
+    """Give a command in this process, as it would run in its own: without x64; and keep off the user's compiled code."""
+    with jax.enable_x64(False), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", "")
         result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=text)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -113,7 +113,6 @@ def trained(tmp_path_factory):
     write(folder / "houses.csv", columns(*FEATURES, "price", "kind"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plots, "training_picture", lambda path, *arguments: Path(path).write_bytes(b"a picture"))
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "cache"))
         for name, target, other in (("numbers", "price", "kind"), ("classes", "kind", "price")):
             options = ["-t", target, "--drop", other, *QUICK, "--epochs", 40]
             good("train", folder / "houses.csv", "--out", folder / name, *options)

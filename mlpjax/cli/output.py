@@ -102,6 +102,7 @@ def plain_warnings() -> Iterator[None]:
 
 def keep_compiled_code() -> None:
     """Keep compiled code on disk, so that the second start is quick; JAX's own variable comes first."""
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")  # it is compiled again then
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
