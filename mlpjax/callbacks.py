@@ -117,9 +117,9 @@ class ProgressBar:
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = console or Console(highlight=False)
-        counted = TextColumn("{task.completed:g}/{task.total:g} epochs  {task.description}")
-        columns = (BarColumn(), counted, TimeRemainingColumn())
-        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        counted = TextColumn("{task.completed:g}/{task.total:g}  {task.description}")
+        columns = (BarColumn(None), counted, TimeRemainingColumn())
+        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal, expand=True)
         self._task = self._bar.add_task("compiling", total=epochs)
         self._epochs, self._examples, self._score = epochs, examples, score
         self.every = None if self._console.is_terminal else max(1, epochs // 10)
@@ -142,7 +142,8 @@ class ProgressBar:
         if not self._seen or done != self._seen[-1][1]:
             self._seen = [*self._seen[-20:], (time.perf_counter(), done)]
         line = self._line(float(state.cursor.loss) if state.cursor and begun else history.loss[-1], history)
-        self._bar.update(self._task, completed=round(done, 2), description=line)
+        narrow = line.replace(" examples/s", "/s")
+        self._bar.update(self._task, completed=round(done, 2), description=narrow)
         tenth = int(10 * done / self._epochs)
         if not self._console.is_terminal and tenth > self._printed:
             self._printed = tenth

@@ -1,6 +1,7 @@
 """Pictures of a training run."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -40,8 +41,9 @@ def training_picture(
     """
     from matplotlib.figure import Figure
 
+    target, classes = _literal(target), [_literal(name) for name in classes]
     figure = Figure(figsize=(11, 7), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(_literal(title))
     (one, two), (three, four) = figure.subplots(2, 2)
     _curves(one, losses, "loss", logarithmic=all(np.all(np.asarray(loss) > 0) for loss in losses.values()))
     _curves(two, scores, SCORES[score_name] if len(scores) > 1 else f"{next(iter(scores))} {SCORES[score_name]}")
@@ -51,7 +53,14 @@ def training_picture(
         _confusion(four, truth, prediction, classes)
     else:
         _agreement(four, truth.reshape(len(truth), -1)[:, 0], prediction.reshape(len(truth), -1)[:, 0], target)
-    figure.savefig(path, dpi=130)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks is drawn as boxes
+        figure.savefig(path, dpi=130)
+
+
+def _literal(text: str) -> str:
+    """A name as it is: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
 
 
 def _curves(axes, curves: Mapping[str, Curve], label: str, logarithmic: bool = False) -> None:

@@ -72,7 +72,15 @@ def save(path: str | os.PathLike, mlp: MLP, params: Params, preprocessing: Prepr
         description, statistics = describe(preprocessing)
         metadata["preprocessing"] = json.dumps(description)
         arrays |= {f"preprocessing.{name}": array for name, array in statistics.items()}
-    write_whole(path, to_bytes(arrays, metadata))
+    write_whole(path, _in_order(to_bytes(arrays, metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same model always as the same bytes: safetensors leaves the order of its header to chance."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def _description(mlp: MLP) -> dict:

@@ -6,8 +6,7 @@ import jax
 import typer
 
 import mlpjax
-from mlpjax.cli import checking, evaluating, inspecting, predicting, training
-from mlpjax.cli.output import console
+from mlpjax.cli import checking, evaluating, inspecting, output, predicting, training
 
 ABOUT = "Multilayer perceptrons in JAX, with gradients derived by hand and proven equal to jax.grad."
 
@@ -18,7 +17,7 @@ app = typer.Typer(
 
 def _version(wanted: bool | None) -> None:
     if wanted:
-        console.print(f"mlpjax {mlpjax.__version__}, jax {jax.__version__}")
+        output.console.print(f"mlpjax {mlpjax.__version__}, jax {jax.__version__}")
         raise typer.Exit
 
 
@@ -27,7 +26,8 @@ def _main(
     version: Annotated[
         bool | None, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
     ] = None,
-) -> None: ...
+) -> None:
+    output.keep_compiled_code()
 
 
 app.command(epilog=training.EPILOG)(training.train)

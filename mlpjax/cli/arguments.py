@@ -82,7 +82,7 @@ def place(data: str | None) -> str:
     """
     if data is None:
         raise ValueError("what is to be learned from? mlpjax train DATA, where DATA is a file or a bundled set")
-    return str(Path(data).absolute()) if Path(data).is_file() else data
+    return str(Path(data).absolute()) if data not in NAMES and Path(data).is_file() else data
 
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}

@@ -60,14 +60,15 @@ def check(
 
     Exit codes: 0 all are exact; 1 one is not; 2 wrong options or data.
     """
-    output.keep_compiled_code()
     with plain_errors():
         asked_data = DataOptions(
             arguments.place(data), tuple(target or ()), task, tuple(numeric or ()), tuple(categorical or ()), tuple(drop or ()),
             delimiter=delimiter,
         )  # fmt: skip
-        prepared = prepare(asked_data, Options(seed=seed))
-        asked = options.settled(Options(arguments.hidden_layers(layers), activation, loss, seed=seed), prepared)
+        wanted = Options(arguments.hidden_layers(layers), activation, loss, l2=l2, seed=seed)
+        options.check(wanted)
+        prepared = prepare(asked_data, wanted)
+        asked = options.settled(wanted, prepared)
         mlp = options.network(prepared, asked)
         params, _ = runs.start(mlp, asked)
         batch = tuple(array[:examples] for array in prepared.first_batch(examples)[:2])

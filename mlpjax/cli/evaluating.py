@@ -32,4 +32,4 @@ def evaluate(
         if as_json:
             output.print_json(folder.as_dict(found, {"data": source.name, "examples": len(found.truth)}))
         else:
-            tables.metrics(output.console, loaded.preprocessing, found)
+            tables.metrics(output.console, loaded.preprocessing, found, source.name)

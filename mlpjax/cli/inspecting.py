@@ -8,7 +8,7 @@ import typer
 
 from mlpjax import storage
 from mlpjax.cli import arguments, output, tables
-from mlpjax.cli.output import plain_errors
+from mlpjax.cli.output import literal, plain_errors
 from mlpjax.data import open_source
 from mlpjax.gradients import backprop
 from mlpjax.network import forward
@@ -24,14 +24,17 @@ EPILOG = """
 """
 MOST_LISTED = 30
 SHORT = {
+    "layer": "layer",
     "inputs": "in",
     "outputs": "out",
+    "activation": "activation",
     "weight_norm": "‖W‖",
     "largest_weight": "max |W|",
     "zero_weights": "zeros",
     "gradient_norm": "‖dL/dW‖",
-    "silent_units": "silent units",
+    "silent_units": "silent",
 }
+"""What the table shows, which is to fit on 80 columns."""
 
 
 def inspect(
@@ -100,12 +103,17 @@ def _as_dict(model: Model, versions: dict, layers: list[dict]) -> dict:
 
 def _show(model: Model, versions: dict, layers: list[dict]) -> None:
     say, target = output.console, model.preprocessing.target
-    say.print(f"predicts {', '.join(target.names)}" + (f": {_listed(target.classes)}" if target.classes else ", a number"))
-    say.print(f"from {len(model.preprocessing.features)} features: {_listed(model.preprocessing.features)}", markup=False)
+    number = "a number" if len(target.names) == 1 else "numbers"
+    what = f"{len(target.classes)} classes: {_listed(target.classes)}" if target.classes else number
+    say.print(f"predicts {literal(', '.join(target.names))}, {what}")
+    say.print(f"from {len(model.preprocessing.features)} features: {_listed(model.preprocessing.features)}")
     say.print(f"loss {model.mlp.loss.name}, {model.mlp.parameter_count:,} parameters, {model.params[0].W.dtype}")
-    headings = ["layer", *(SHORT.get(name, name) for name in layers[0])]
-    rows = [[str(place), *(_cell(value) for value in layer.values())] for place, layer in enumerate(layers, 1)]
-    say.print(tables.table("", headings, rows))
+    numbered = [{"layer": place, **layer} for place, layer in enumerate(layers, 1)]
+    shown = [name for name in SHORT if name in numbered[0]]
+    rows = [[_cell(layer[name]) for name in shown] for layer in numbered]
+    say.print(tables.table("", [SHORT[name] for name in shown], rows))
+    if "silent_units" in shown:
+        say.print("silent: units that are 0 on every example")
     if versions:
         say.print("written by " + ", ".join(f"{name} {number}" for name, number in versions.items()))
 
@@ -115,5 +123,5 @@ def _cell(value) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:MOST_LISTED])
+    shown = literal(", ".join(names[:MOST_LISTED]))
     return f"{shown} and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else shown

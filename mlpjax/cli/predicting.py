@@ -4,11 +4,12 @@ import contextlib
 import io
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterator
 from csv import writer
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
@@ -48,9 +49,8 @@ def predict(
     Exit codes: 0 done; 2 the model or the data cannot be used.
     """
     with plain_errors():
-        ending = ".jsonl" if as_json and out == "-" else ".csv" if out == "-" else Path(out).suffix.lower()
-        if ending not in ENDINGS:
-            raise ValueError(f"-o must name a file that ends in one of {' '.join(ENDINGS)}, got {out!r}")
+        ending = _ending(out, as_json)
+        _check_spared(out, data, str(model))
         loaded = models.load(model)
         source = open_source(table(data), delimiter=delimiter)
         tables = models.predictions(loaded, source, probabilities)
@@ -61,8 +61,27 @@ def predict(
             WRITERS[ending](file, first.schema, itertools.chain([first], tables))
 
 
+def _ending(out: str, as_json: bool) -> str:
+    """Of the file, or of one such as is written to standard output."""
+    if out == STDIN:
+        return ".jsonl" if as_json else ".csv"
+    if as_json:
+        raise ValueError(f"--json is about standard output; for a file of JSON lines write -o {Path(out).stem}.jsonl")
+    ending = Path(out).suffix.lower()
+    if ending not in ENDINGS:
+        raise ValueError(f"-o must name a file that ends in one of {' '.join(ENDINGS)}, got {out!r}")
+    return ending
+
+
+def _check_spared(out: str, *others: str) -> None:
+    """What is read is not written over."""
+    for other in others:
+        if os.path.exists(out) and os.path.exists(other) and os.path.samefile(out, other):
+            raise ValueError(f"-o {out} would replace what is read: choose another file")
+
+
 @contextlib.contextmanager
-def _opened(out: str) -> Iterator[IO[bytes]]:
+def _opened(out: str) -> Iterator:
     if out != STDIN:
         with files.whole(out) as file:
             yield file
@@ -71,17 +90,21 @@ def _opened(out: str) -> Iterator[IO[bytes]]:
     sys.stdout.buffer.flush()
 
 
-def _csv(file: IO[bytes], schema, tables: Iterator) -> None:
+def _csv(file, schema, tables: Iterator) -> None:
+    import pyarrow.compute as pc
     from pyarrow import csv
 
     header = io.StringIO(newline="")
     writer(header, lineterminator="\n").writerow(schema.names)
     file.write(header.getvalue().encode())
     for part in tables:
-        csv.write_csv(part, file, csv.WriteOptions(include_header=False, quoting_style="needed"))
+        texts = [column for column in part.columns if column.type == "string"]
+        special = any(pc.any(pc.match_substring_regex(column, r'[",\r\n]')).as_py() for column in texts)
+        quoting = "needed" if special else "none"  # Arrow quotes every text or none
+        csv.write_csv(part, file, csv.WriteOptions(include_header=False, quoting_style=quoting))
 
 
-def _parquet(file: IO[bytes], schema, tables: Iterator) -> None:
+def _parquet(file, schema, tables: Iterator) -> None:
     from pyarrow import parquet
 
     with parquet.ParquetWriter(file, schema) as writer:
@@ -89,7 +112,7 @@ def _parquet(file: IO[bytes], schema, tables: Iterator) -> None:
             writer.write_table(part)
 
 
-def _json_lines(file: IO[bytes], schema, tables: Iterator) -> None:
+def _json_lines(file, schema, tables: Iterator) -> None:
     for part in tables:
         file.writelines(json.dumps(finite(row), allow_nan=False).encode() + b"\n" for row in part.to_pylist())
 

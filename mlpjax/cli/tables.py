@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from mlpjax.cli.output import literal
 from mlpjax.data import Preprocessing
 from mlpjax.runs import Report
 
@@ -28,16 +28,23 @@ def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) ->
     """A table whose first column is text and whose others are numbers."""
     drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(headings):
-        drawn.add_column(escape(heading), justify="right" if place else "left", overflow="fold")
+        drawn.add_column(literal(heading), justify="right" if place else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(escape(cell) for cell in row))
+        drawn.add_row(*(literal(cell) for cell in row))
     return drawn
 
 
-def metrics(say: Console, preprocessing: Preprocessing, found: Report) -> None:
-    """What a model is worth beside the baselines, and which classes it takes for which."""
+def metrics(say: Console, preprocessing: Preprocessing, found: Report, part: str) -> None:
+    """What a model is worth beside the baselines, and which classes it takes for which.
+
+    Args:
+        say: where to print.
+        preprocessing: of the model, for the names of the classes.
+        found: what is printed.
+        part: of the data that it was measured on, such as "test".
+    """
     names = {"constant": "a constant", "linear": "a linear model"}
-    headings = [f"test, {len(found.truth):,} examples", "this model", *(names[name] for name in found.baselines)]
+    headings = [f"{part}, {len(found.truth):,} examples", "this model", *(names[name] for name in found.baselines)]
     rows = [
         [WORDS[name], number(value), *(number(baseline[name]) for baseline in found.baselines.values())]
         for name, value in found.metrics.items()

@@ -11,13 +11,14 @@ NAMES = ("digits", "breast-cancer", "wine", "iris", "diabetes")
 """Four classifications and one regression."""
 
 
-def bundled(name: str, seed: int = 0, test_fraction: float = 0.2) -> Dataset:
+def bundled(name: str, seed: int = 0, test_fraction: float = 0.2, standardise: bool = True) -> Dataset:
     """Load a bundled data set and hold out a part of it for test.
 
     Args:
         name: one of `NAMES`.
         seed: of the split, which keeps the proportions of the classes.
         test_fraction: how much is held out.
+        standardise: whether a target that is a number is brought to mean 0 and spread 1.
 
     Raises:
         ValueError: there is no data set of that name; the message suggests the nearest.
@@ -39,7 +40,7 @@ def bundled(name: str, seed: int = 0, test_fraction: float = 0.2) -> Dataset:
     )
     statistics, targets = _statistics(x_train, one_unit=name == "digits"), _statistics(np.empty((1, 0)))
     if not classes:
-        targets = _statistics(y_train[:, None])
+        targets = _statistics(y_train[:, None]) if standardise else Statistics(np.zeros(1), np.ones(1))
         y_train, y_test = ((y[:, None] - targets.mean) / targets.scale for y in (y_train, y_test))
     x_train, x_test = ((x - statistics.mean) / statistics.scale for x in (x_train, x_test))
     columns = tuple(Column(str(feature), NUMERIC) for feature in table.feature_names)

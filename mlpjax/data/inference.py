@@ -63,7 +63,8 @@ def fit_preprocessing(found: Survey, choices: Choices) -> Fitted:
     for name, summary in zip(target.names, targets, strict=False):
         if not summary.moments.scale > 0:
             raise ValueError(f"the target {name!r} is {summary.moments.mean:g} in every row: there is nothing to learn")
-    return Fitted(Preprocessing(columns, _statistics(numeric), target, _statistics(targets)), (*notes, *dropped))
+    spread = _statistics(targets) if choices.standardise else Statistics(np.zeros(len(targets)), np.ones(len(targets)))
+    return Fitted(Preprocessing(columns, _statistics(numeric), target, spread), (*notes, *dropped))
 
 
 def _statistics(summaries: list[Summary]) -> Statistics:

@@ -25,6 +25,7 @@ class Choices:
         numeric, categorical: the columns that are to be taken so, whatever they look like.
         drop: the columns to leave out.
         weights: the column that says how much each example counts.
+        standardise: whether targets that are numbers are brought to mean 0 and spread 1; counts must keep their own unit.
 
     Raises:
         ValueError: no target, an unknown task, or a column that is to be two things at once.
@@ -39,6 +40,7 @@ class Choices:
     categorical: str | Sequence[str] = ()
     drop: str | Sequence[str] = ()
     weights: str | None = None
+    standardise: bool = True
 
     def __post_init__(self):
         for name in ("target", "numeric", "categorical", "drop"):

@@ -19,7 +19,7 @@ class Prepared(NamedTuple):
         notes: what there is to say about how the table was taken.
         training: the examples to train on.
         test: those held out to the end.
-        validation: those of a stream that are held out to say when to stop; in memory `fit` takes them from the training part.
+        validation: those held out to say when to stop; `None` if that was not asked for.
     """
 
     name: str
@@ -49,8 +49,7 @@ class Prepared(NamedTuple):
         """At most so many training examples, for what needs them in memory."""
         if not isinstance(self.training, Stream):
             rows = np.arange(self.rows) if self.rows <= most else np.random.default_rng(0).permutation(self.rows)[:most]
-            x, y, weights = self.training
-            return Examples(x[rows], y[rows], None if weights is None else weights[rows])
+            return _rows(self.training, rows)
         taken: list[tuple] = []
         for batch in self.training.batches(1):
             taken.append(batch)
@@ -60,11 +59,31 @@ class Prepared(NamedTuple):
         return Examples(x, y, rest[0] if rest else None)
 
 
-def of_dataset(dataset: Dataset) -> Prepared:
-    """The examples of a data set in memory."""
+def of_dataset(dataset: Dataset, validation: float = 0.0) -> Prepared:
+    """The examples of a data set in memory.
+
+    Args:
+        dataset: its training examples are in random order.
+        validation: the part of them to hold out to say when to stop.
+
+    Raises:
+        ValueError: that leaves none to train on.
+    """
     training = Examples(dataset.x_train, dataset.y_train, dataset.weights_train)
     test = Examples(dataset.x_test, dataset.y_test, dataset.weights_test)
-    return Prepared(Path(dataset.name).name, dataset.preprocessing, dataset.notes, training, test)
+    n, count = len(training.x), 0
+    if validation:
+        count = round(n * validation) or 1
+    if count >= n:
+        raise ValueError(f"to hold out {validation:g} of {n} training examples for validation leaves none to train on")
+    kept, held_out = _rows(training, slice(count, None)), _rows(training, slice(count))
+    name = Path(dataset.name).name
+    return Prepared(name, dataset.preprocessing, dataset.notes, kept, test, held_out if count else None)
+
+
+def _rows(examples: Examples, chosen) -> Examples:
+    x, y, weights = examples
+    return Examples(x[chosen], y[chosen], None if weights is None else weights[chosen])
 
 
 def of_stream(stream: Stream) -> Prepared:

@@ -1,9 +1,11 @@
 """The folder of a run: made when it starts, with all that it takes to go on; filled when it ends."""
 
-import itertools
 import json
 import os
 import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,26 +33,62 @@ class Config(NamedTuple):
     options: Options
 
 
-def claim(path: Path) -> Path:
-    """Make the folder of a new run.
+@contextmanager
+def claimed(path: Path, rename: bool = False) -> Iterator[Path]:
+    """The folder of a new run, which is gone again if the run fails before it has learned anything.
+
+    Args:
+        path: what to call it.
+        rename: put a number after the name if there is such a folder already.
 
     Raises:
         FileExistsError: it exists.
         OSError: it cannot be made.
     """
+    absent = [one for one in (path, *path.parents) if not one.exists()]
+    path = _claim_another(path) if rename else _claim(path)
+    try:
+        yield path
+    except BaseException:
+        if not has_checkpoints(path):
+            shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # another run may be there by now
+                for parent in absent[1:]:
+                    parent.rmdir()
+        raise
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Whether a run has left something to go on from."""
+    return any(one.name.isdigit() for one in (folder / CHECKPOINTS).glob("*"))
+
+
+def check_free(path: Path) -> None:
+    """There is nothing where a run is to have its folder, or a FileExistsError that says so."""
+    if path.exists():
+        raise FileExistsError(_taken(path))
+
+
+def _taken(path: Path) -> str:
+    return f"{path} already exists: choose another folder with --out, or move it away"
+
+
+def _claim(path: Path) -> Path:
     try:
         path.mkdir(parents=True)
     except FileExistsError:
-        raise FileExistsError(f"{path} already exists: choose another folder with --out, or move it away") from None
+        raise FileExistsError(_taken(path)) from None
     except OSError as error:
         raise OSError(f"the run folder {path} cannot be made: {error.strerror}. Choose another with --out") from None
     return path
 
 
-def free(path: Path) -> Path:
-    """The path, or the first with a number after it that does not exist."""
-    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
-    return next(one for one in itertools.chain([path], numbered) if not one.exists())
+def _claim_another(path: Path, number: int = 1) -> Path:
+    """The folder, or the first with a number after its name, even if other runs start at the same moment."""
+    try:
+        return _claim(path if number == 1 else path.with_name(f"{path.name}-{number}"))
+    except FileExistsError:
+        return _claim_another(path, number + 1)
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -85,8 +123,8 @@ def read_config(folder: Path) -> Config:
             raise ValueError("it does not say that it is one")
         if said.get("format_version") != FORMAT_VERSION:
             raise ValueError(
-                f"it is of version {said.get('format_version')!r:.20} of the format, and this mlpjax goes on with runs of version "
-                f"{FORMAT_VERSION} only. Its model can still be used: mlpjax predict {folder / FILE}"
+                f"it is of version {said.get('format_version')!r:.20} of the format, and this mlpjax goes on with runs of "
+                f"version {FORMAT_VERSION} only. If it has ended, mlpjax predict {folder} can use its model"
             )
         return Config(from_json(DataOptions, said.get("data")), from_json(Options, said.get("options")))
     except (ValueError, TypeError, RecursionError) as error:

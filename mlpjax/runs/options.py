@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import types
+import typing
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mlpjax import checks, gradients, losses, names, optimizers, penalties
+from mlpjax import activations, checks, gradients, losses, names, optimizers, penalties
 from mlpjax.data import MEMORY, Choices
 from mlpjax.fitting.options import check_epochs
 from mlpjax.network import MLP, init
@@ -19,6 +21,8 @@ from mlpjax.types import GradFn, Penalty
 
 SCHEDULES = ("constant", "cosine")
 CLASS_LOSS = "softmax_cross_entropy_with_integer_labels"
+VALIDATION = 0.1
+"""The part of the training examples that is held out for early stopping, unless another is asked for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class Options:
     patience: int | None = None
     seed: int = 0
     gradient: str = "backprop"
+
+    @property
+    def held_out(self) -> float:
+        """The part of the training examples that says when to stop; 0 if none does."""
+        return self.validation or (0.0 if self.patience is None else VALIDATION)
 
 
 def settled(options: Options, prepared: Prepared) -> Options:
@@ -82,20 +91,34 @@ def gradient_method(name: str) -> GradFn:
     return names.find("gradient method", name, gradients.METHODS, {})
 
 
-def check(mlp: MLP, options: Options, prepared: Prepared) -> None:
-    """Everything that can be wrong with the options, before anything is computed: the gradient is only traced.
+def check(options: Options) -> None:
+    """Everything that can be wrong with the options whatever the data, before they are read.
 
     Raises:
         ValueError: what was expected, and what came.
     """
     optimizer(options, steps=1)
+    activations.named(options.activation)
+    gradient_method(options.gradient)
     checks.check_penalty(Penalty(options.l1, options.l2 or 0.0))
-    check_batch_size(options.batch_size or 0, prepared.rows)
     check_epochs(options.epochs)
+    if any(size < 1 for size in options.layers):
+        raise ValueError(f"every hidden layer must have 1 unit or more, got {','.join(map(str, options.layers))}")
     if not 0 <= options.validation < 1:
         raise ValueError(f"the validation part must be a fraction from 0 to less than 1, got {options.validation}")
     if options.patience is not None and options.patience < 1:
         raise ValueError(f"patience must be 1 or more epochs, got {options.patience}")
+
+
+def check_with_data(mlp: MLP, options: Options, prepared: Prepared) -> None:
+    """Everything else, before anything is computed: the gradient is only traced.
+
+    Raises:
+        ValueError: what was expected, and what came.
+    """
+    check_batch_size(options.batch_size or 0, prepared.rows)
+    if options.optimizer in optimizers.FULL_BATCH and options.batch_size != prepared.rows:
+        raise ValueError(f"{options.optimizer} needs all {prepared.rows} examples at every step: leave --batch-size out")
     if options.balanced and not prepared.preprocessing.target.classes:
         raise ValueError("balanced classes need classes to predict, and the target is a number")
     if prepared.streamed and options.optimizer in optimizers.FULL_BATCH:
@@ -150,7 +173,20 @@ def from_json(kind: type, said: Any) -> Any:
     known = {field.name: field for field in dataclasses.fields(kind)}
     if set(said) != set(known):
         raise ValueError(f"its {kind.__name__} must have {', '.join(known)}; it has {', '.join(map(str, said))}")
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in said.items()})
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    for name, value in values.items():
+        if not _fits(value, known[name].type):
+            raise ValueError(f"its {name} is {value!r:.80}")
+    return kind(**values)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value from JSON is of the type of a field."""
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, one) for one in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_fits(entry, typing.get_args(kind)[0]) for entry in value)
+    return type(value) in ((float, int) if kind is float else (kind,))
 
 
 @dataclass(frozen=True)

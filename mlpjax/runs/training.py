@@ -19,9 +19,6 @@ from mlpjax.types import GradFn, Params, Penalty
 EXACT_TO = {"finite_difference": 1e-5}
 """How far a gradient method may lie from jax.grad in float64, where that is not 1e-9."""
 
-VALIDATION = 0.1
-"""The part of the training examples that is held out for early stopping, unless another is asked for."""
-
 
 class Trained(NamedTuple):
     """What a run has learned, and how it went."""
@@ -77,30 +74,27 @@ def train(
     """
     began = time.perf_counter()
     steps = options.epochs * -(-prepared.rows // (options.batch_size or 1))
-    early = options.patience is not None or options.validation > 0
+    held_out = prepared.test if prepared.validation is None else prepared.validation
     common = {
         "optimizer": optimizer(options, steps),
         "epochs": options.epochs,
         "batch_size": options.batch_size,
         "penalty": Penalty(l2=options.l2) if options.l2 else None,
         "gradient": gradient_method(options.gradient),
-        "monitor": "validation_loss" if early else "loss",
+        "monitor": "loss" if prepared.validation is None else "validation_loss",
         "patience": options.patience,
+        "validation": _present(held_out),
         "callback": callbacks,
         "checkpoints": checkpoints,
     }
     if isinstance(prepared.training, Stream):
         stream = prepared.training
         batches = with_balanced_classes(stream) if options.balanced else stream.batches
-        held_out = prepared.validation if early and prepared.validation is not None else prepared.test
-        state, history = fit_stream(mlp, params, batches, validation=_present(held_out), **common)
+        state, history = fit_stream(mlp, params, batches, **common)
     else:
         x, y, weights = prepared.training
         class_weights = "balanced" if options.balanced else None
-        validation = (options.validation or VALIDATION) if early else _present(prepared.test)
-        state, history = fit(
-            mlp, params, x, y, key=key, weights=weights, class_weights=class_weights, validation=validation, **common
-        )
+        state, history = fit(mlp, params, x, y, key=key, weights=weights, class_weights=class_weights, **common)
     return Trained(state.params, history, time.perf_counter() - began)
 
 
