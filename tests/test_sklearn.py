@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-from mlpjax import activations, initializers, losses, optimizers
+from mlpjax import activations
 from mlpjax.sklearn import MLPClassifier, MLPRegressor, descent, numerics, stochastic
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -97,8 +97,8 @@ def test_ctrl_c_keeps_what_was_learned(monkeypatch):
     assert model.score(X, Y) > 0.9
 
 
-@pytest.mark.parametrize("name", sorted({*activations.RECORDS, *activations.FAMILIES} - {"step", "identity"}))
-def test_every_activation(name):
+@pytest.mark.parametrize("name", ["leaky_relu(0.2)", "sin", "silu"])
+def test_any_activation(name):
     assert classifier(activation=name).fit(X, Y).score(X, Y) > 0.85
 
 
@@ -109,16 +109,22 @@ def test_activations_by_layer_and_as_records():
         classifier(activation="gleu").fit(X, Y)
 
 
-@pytest.mark.parametrize("name", sorted(initializers.RECORDS))
-def test_every_initialiser(name):
+@pytest.mark.parametrize("name", ["nielsen", "orthogonal", "zeros"])
+def test_any_initialiser(name):
     models = [classifier(initializer=name, max_iter=1).fit(X, Y) for _ in range(2)]
     np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])
     other = classifier(initializer=name, max_iter=1, random_state=1).fit(X, Y)
     assert (name == "zeros") == np.allclose(models[0].coefs_[0], other.coefs_[0], atol=0.03)
 
 
-@pytest.mark.parametrize("name", sorted({*losses.RECORDS, "squared_error@sigmoid"} - {"poisson_loss"}))
-def test_every_loss_classifies(name):
+LOSSES = [
+    "absolute_error", "hinge_loss", "sigmoid_binary_cross_entropy", "softmax_cross_entropy", "squared_error",
+    "squared_error@sigmoid",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_any_loss_classifies(name):
     model = classifier(loss=name).fit(X, Y)
     assert model.score(X, Y) > 0.9
     if hasattr(model, "predict_proba"):
@@ -204,13 +210,17 @@ def test_balanced_classes():
         balanced.partial_fit(X, Y, classes=[0, 1, 2])
 
 
-SOLVERS = [*sorted(optimizers.RECORDS), optax.adamw, functools.partial(optax.sgd, momentum=0.5), optax.lion(0.01)]
+SOLVERS = {
+    "a name": "rmsprop",
+    "a function of the rate": optax.adamw,
+    "a part of one": functools.partial(optax.sgd, momentum=0.5),
+    "an optimiser": optax.lion(0.01),
+}
 
 
-@pytest.mark.parametrize("solver", SOLVERS, ids=str)
-def test_every_optimiser(solver):
-    rate = {"adadelta": 10.0, "adagrad": 0.2}.get(solver if isinstance(solver, str) else "", 0.02)
-    model = classifier(solver=solver, learning_rate_init=rate, tol=0).fit(X, Y)
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_any_optimiser(solver):
+    model = classifier(solver=solver, learning_rate_init=0.02, tol=0).fit(X, Y)
     assert model.score(X, Y) > 0.8
     assert model.partial_fit(X, Y).loss_curve_[-1] < model.loss_curve_[0]
 
