@@ -19,6 +19,7 @@ import json
 import math
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ def _installed(extra: str) -> Iterator[None]:
 
 
 class JsonLines:
-    """Write one line of JSON for each epoch, as soon as it is known.
+    """Write one line of JSON for each epoch, as soon as it is known, and as long as there is room on the disk.
 
     The first call writes the whole history, so that a training that goes on from a checkpoint leaves one line an epoch.
 
@@ -62,12 +63,20 @@ class JsonLines:
     def __init__(self, path: str | os.PathLike):
         self._path = Path(path)
         self._written: int | None = None
+        self._given_up = False
 
     def __call__(self, epoch: int, state: State, history: History) -> None:
         """Write the epochs that are not there yet."""
+        if self._given_up:
+            return
         lines = [json.dumps(finite(row), allow_nan=False) + "\n" for row in _rows(history, self._written or 0)]
-        with self._path.open("w" if self._written is None else "a") as file:
-            file.writelines(lines)
+        try:
+            with self._path.open("w" if self._written is None else "a") as file:
+                file.writelines(lines)
+        except OSError as error:
+            self._given_up = True  # the training is worth more than its log
+            message = f"{self._path} cannot be written: {error.strerror}. Training goes on without it"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
         self._written = history.epochs
 
 
@@ -141,7 +150,7 @@ class ProgressBar:
             return
         if not self._seen or done != self._seen[-1][1]:
             self._seen = [*self._seen[-20:], (time.perf_counter(), done)]
-        line = self._line(float(state.cursor.loss) if state.cursor and begun else history.loss[-1], history)
+        line = self._line(float(state.cursor.loss if state.cursor and begun else history.loss[-1]), history)
         narrow = line.replace(" examples/s", "/s")
         self._bar.update(self._task, completed=round(done, 2), description=narrow)
         tenth = int(10 * done / self._epochs)

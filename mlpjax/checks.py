@@ -4,6 +4,7 @@
 the numbers and belongs where data come in.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -112,7 +113,10 @@ def check_data(mlp, x: Data, y: Data, weights: Data | None = None) -> None:
 
     Raises:
         ValueError: the message names the first offending row and what stands there.
+        TypeError: one of them is no array.
     """
+    for name, array in (("x", x), ("y", y), ("weights", weights)):
+        check_is_array(name, array)
     check_inputs(mlp, x)
     check_targets(mlp, x, y)
     check_weights(x, weights)
@@ -124,6 +128,12 @@ def check_data(mlp, x: Data, y: Data, weights: Data | None = None) -> None:
     if weights is not None:
         given = np.asarray(weights)
         _check_rows("weights", given, (given >= 0) & np.isfinite(given), "finite numbers of 0 or more")
+
+
+def check_is_array(name: str, array) -> None:
+    """It is an array, or `None`, or a TypeError that says so."""
+    if array is not None and not isinstance(array, jax.Array | np.ndarray):
+        raise TypeError(f"{name} must be a NumPy or a JAX array, got {type(array).__name__}: pass np.asarray({name})")
 
 
 def _wanted(mlp) -> str:

@@ -34,6 +34,11 @@ def with_gradient_by_hand(value_and_gradient: ValueAndGradient) -> Callable[[Par
     return value
 
 
+def searches(opt_state: optax.OptState) -> bool:
+    """Whether an optimiser searches along a line and keeps the value and the gradient that it found there."""
+    return all(len(optax.tree.get_all_with_path(opt_state, name)) == 1 for name in ("value", "grad"))
+
+
 def remembering(value_and_gradient: ValueAndGradient) -> Callable[[Params, optax.OptState], tuple[Scalar, Params]]:
     """The value and gradient that a line search left in the optimiser's state, computed only where it left none.
 
@@ -41,10 +46,9 @@ def remembering(value_and_gradient: ValueAndGradient) -> Callable[[Params, optax
     """
 
     def remembered(params, opt_state):
-        found = [optax.tree.get_all_with_path(opt_state, name) for name in ("value", "grad")]
-        if [len(places) for places in found] != [1, 1]:
+        if not searches(opt_state):
             return value_and_gradient(params)
-        value, grads = (places[0][1] for places in found)
+        value, grads = (optax.tree.get(opt_state, name) for name in ("value", "grad"))
         return jax.lax.cond(jnp.isfinite(value), lambda: (value, grads), lambda: value_and_gradient(params))
 
     return remembered
@@ -52,6 +56,6 @@ def remembering(value_and_gradient: ValueAndGradient) -> Callable[[Params, optax
 
 def forgotten(opt_state: optax.OptState) -> optax.OptState:
     """The state of an optimiser whose data have changed since it was last used."""
-    if len(optax.tree.get_all_with_path(opt_state, "value")) != 1 or not optax.tree.get_all_with_path(opt_state, "grad"):
+    if not searches(opt_state):
         return opt_state
     return optax.tree.set(opt_state, value=jnp.full_like(optax.tree.get(opt_state, "value"), jnp.inf))

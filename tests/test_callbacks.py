@@ -65,6 +65,13 @@ def test_a_training_that_goes_on_leaves_one_line_an_epoch(tmp_path):
     check_lines(path, train(JsonLines(path), every=1, epochs=9, checkpoints=kept))
 
 
+def test_a_full_disk_costs_the_log_only():
+    with pytest.warns(RuntimeWarning, match="/dev/full cannot be written: No space left on device. Training goes on") as said:
+        history = train(JsonLines("/dev/full"), every=1)
+    assert len(said) == 1
+    assert history.stopped == "epochs"
+
+
 def test_numbers_that_json_has_not_are_null():
     assert finite({"a": [float("nan"), 1.0, (float("inf"),)], "b": "x"}) == {"a": [None, 1.0, [None]], "b": "x"}
 
@@ -123,7 +130,7 @@ def test_ten_lines_where_there_is_no_terminal():
 def test_a_bar_on_a_terminal():
     said = shown(True)
     assert "20/20" in said
-    assert re.search(r"epochs  loss \d\.\d{4}  validation score -?\d+\.\d{4}  [\d,]+ examples/s", said)
+    assert re.search(r"  loss \d\.\d{4}  validation score -?\d+\.\d{4}  [\d,]+/s", said)
     assert "━" in said
     assert "epoch 20/20  " not in said
 

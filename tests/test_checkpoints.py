@@ -137,7 +137,9 @@ FOREIGN = {
     "penalty is": {"penalty": Penalty(l2=0.1)},
     "start is": {"key": jax.random.key(2)},
     "monitor is validation_loss, here it is validation_score": {"monitor": "validation_score"},
-    "state.opt_state.0.count is int32 of shape .*, here it is absent": {"optimizer": optax.sgd(0.1)},
+    "optimizer is": {"optimizer": optax.sgd(0.1)},
+    r"optimizer is \w+, here": {"optimizer": optax.adam(2e-2)},
+    r"optimizer is \w+, here it": {"optimizer": optax.adam(optax.cosine_decay_schedule(1e-2, 50))},
 }
 
 
@@ -254,6 +256,43 @@ def test_one_that_stopped_early_is_over(tmp_path, rule):
     first = run(tmp_path, **rule)
     assert first[1].stopped in ("converged", "patience")
     assert same(run(tmp_path, **rule), first)
+
+
+@pytest.mark.parametrize("rule", [{"tol": 10.0}, {"patience": 2, "min_delta": 10.0}])
+def test_one_that_stopped_early_goes_on_by_other_rules(tmp_path, whole, rule):
+    run(tmp_path, **rule)
+    assert same(run(tmp_path), whole)
+
+
+def test_fewer_epochs_than_there_are_is_refused(tmp_path):
+    run(tmp_path, epochs=6)
+    with pytest.raises(ValueError, match="holds 6 epochs of this training, and epochs=4 asks for fewer"):
+        run(tmp_path, epochs=4)
+
+
+def test_a_callback_that_fails_loses_nothing(tmp_path, whole):
+    def fail(epoch, *_):
+        if epoch == 5:
+            raise RuntimeError("out of paper")
+
+    kept = Checkpoints(tmp_path)
+    with pytest.raises(RuntimeError, match="out of paper"):
+        run(tmp_path, every=1, callback=fail, kept=kept)
+    seen = []
+    assert same(run(tmp_path, kept=kept, callback=lambda epoch, *_: seen.append(epoch), every=1), whole)
+    assert seen[0] == 6
+
+
+def test_a_stream_of_other_data_is_another_training(tmp_path):
+    def stream(shift):
+        def batches(epoch, start):
+            return ((X + shift, X[:, :2]) for _ in range(start, 2))
+
+        return fit_stream(NETWORK, init(NETWORK, jax.random.key(0)), batches, batch_size=20, checkpoints=Checkpoints(tmp_path))
+
+    stream(0)
+    with pytest.raises(ValueError, match="its first batch is"):
+        stream(1)
 
 
 def test_one_that_diverged_is_over_and_says_so_again(tmp_path):

@@ -12,8 +12,9 @@ import optax
 import pytest
 from support import relative_error
 
-from mlpjax import MLP, Penalty, epoch, fit, init, loss, metrics
-from mlpjax.fitting import memory
+from mlpjax import MLP, Penalty, checks, epoch, fit, init, loss, metrics
+from mlpjax.fitting import memory, options
+from mlpjax.fitting.epochs import several
 from mlpjax.network import forward
 from mlpjax.training import start
 
@@ -25,9 +26,9 @@ START = init(NETWORK, jax.random.key(0))
 WILD, ADAM = optax.sgd(0.15), optax.adam(0.03)
 
 
-def run(epochs=12, params=START, x=X, y=Y, **options):
-    options = {"key": jax.random.key(1), "optimizer": WILD, "batch_size": 4} | options
-    return fit(NETWORK, params, x, y, epochs=epochs, **options)
+def run(epochs=12, params=START, x=X, y=Y, **given):
+    given = {"key": jax.random.key(1), "optimizer": WILD, "batch_size": 4} | given
+    return fit(NETWORK, params, x, y, epochs=epochs, **given)
 
 
 def by_hand(epochs, optimizer=WILD, state=None, key=1, **options):
@@ -180,11 +181,45 @@ def test_patience_without_a_validation_set_watches_the_training_loss():
         ({"every": 0}, "every must be a whole number of epochs, 1 or more; got 0"),
         ({"epochs": 0}, "epochs must be 1 or more, got 0"),
         ({"batch_size": 31}, "batch_size must be from 1 to 30"),
+        ({"validation": 0.1, "weights": np.zeros(30)}, "the weights of the validation set are all 0"),
+        ({"validation": (X, Y, np.zeros(30))}, "the weights of the validation set are all 0"),
     ],
 )
 def test_options_that_cannot_be(options, message):
     with pytest.raises(ValueError, match=message):
         run(**options)
+
+
+def test_what_is_no_array():
+    with pytest.raises(TypeError, match=r"x must be a NumPy or a JAX array, got list: pass np.asarray\(x\)"):
+        checks.check_is_array("x", X.tolist())
+    with pytest.raises(TypeError, match=r"key must be one of JAX's, such as jax.random.key\(0\); got 0"):
+        options.check_key(0)
+
+
+def test_the_state_of_another_optimiser_is_refused():
+    state, _ = run(1, optimizer=ADAM)
+    with pytest.raises(ValueError, match="the state is of another optimiser"):
+        run(params=state)
+
+
+def test_whole_and_broken_numbers_are_one_compilation():
+    several.clear_cache()
+    for l2, tol, min_delta in ((1, 0, 0), (0.5, 1e-9, 1e-9), (jnp.float32(2), None, 0)):
+        run(1, penalty=Penalty(l2=l2), tol=tol, min_delta=min_delta, patience=2)
+    assert several._cache_size() == 1
+
+
+def test_class_weights_are_of_the_training_part_alone():
+    mlp = MLP((3, 5, 2), "tanh", "softmax_cross_entropy_with_integer_labels")
+    labels = (X[:, 0] > 0).astype(int)
+    options = {"key": jax.random.key(1), "optimizer": ADAM, "epochs": 3, "class_weights": [1.0, 50.0], "monitor": "loss"}
+    order = np.asarray(jax.random.permutation(jax.random.fold_in(jax.random.key(1), 0), 30))
+    held_out, rest = order[:6], order[6:]
+    _, by_fraction = fit(mlp, START, X, labels, validation=0.2, **options)
+    _, by_hand = fit(mlp, START, X[rest], labels[rest], validation=(X[held_out], labels[held_out]), **options)
+    np.testing.assert_array_equal(by_fraction.validation_loss, by_hand.validation_loss)
+    np.testing.assert_array_equal(by_fraction.validation_score, by_hand.validation_score)
 
 
 def test_a_network_that_does_not_move_has_not_converged_unless_asked():

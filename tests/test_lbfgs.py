@@ -94,6 +94,15 @@ def test_the_value_of_other_data_or_another_penalty_is_forgotten():
         np.testing.assert_allclose(history.loss[0], expected, rtol=1e-12)
 
 
+def test_unless_told_otherwise_it_sees_all_the_data():
+    random = np.random.default_rng(3)
+    x, y = random.standard_normal((50, 3)), random.standard_normal((50, 2))
+    mlp, options = MLP((3, 4, 2), "tanh"), {"key": jax.random.key(0), "optimizer": optax.lbfgs(), "epochs": 3}
+    params = init(mlp, jax.random.key(0))
+    one, other = (fit(mlp, params, x, y, **options, **size)[1].loss for size in ({}, {"batch_size": 50}))
+    np.testing.assert_array_equal(one, other)
+
+
 def test_a_mini_batch_is_not_measured_by_the_one_before():
     """EPOCH: where nothing moves, the loss of an epoch is that of all the data."""
     state, history = run(2, batch_size=15, gradient=standing_still)

@@ -14,6 +14,7 @@ import warnings
 from dataclasses import dataclass
 
 from mlpjax.fitting import packing
+from mlpjax.fitting.epochs import Rules
 from mlpjax.fitting.folder import Folder
 from mlpjax.fitting.history import History
 from mlpjax.training import State
@@ -69,11 +70,13 @@ class Saver:
     Args:
         checkpoints: where and when.
         training: what tells this training from others, as JSON can hold it.
+        rules: what ends it early. A training that ended by other rules goes on.
     """
 
-    def __init__(self, checkpoints: Checkpoints, training: dict):
+    def __init__(self, checkpoints: Checkpoints, training: dict, rules: Rules):
         self.every = checkpoints.epochs
         self._checkpoints, self._training = checkpoints, json.loads(json.dumps(training))
+        self._rules = [str(rule) for rule in rules]
         self._folder = Folder(checkpoints.folder, checkpoints.keep)
         self._last = time.monotonic()
         self._saved: tuple[int, int, str] | None = None
@@ -140,6 +143,7 @@ class Saver:
         about = {
             "format": FORMAT,
             "training": self._training,
+            "rules": self._rules,
             "arrays": packing.layout(arrays),
             "epochs": history.epochs,
             "stopped": history.stopped,
@@ -160,7 +164,12 @@ class Saver:
         if packing.digest_of(content, said) != said.get("digest"):
             raise ValueError("it is damaged: the digest of what it holds is not the one that was written with it")
         found = packing.unpacked(content, arrays)
-        return packing.state_from(like, found), packing.history_from(found, said)
+        return packing.state_from(like, found), self._still_stopped(packing.history_from(found, said), said)
+
+    def _still_stopped(self, history: History, said: dict) -> History:
+        if history.stopped in ("converged", "patience") and said.get("rules") != self._rules:
+            return history._replace(stopped="", message="")
+        return history
 
 
 def _watched(history: History, monitor: str | None) -> float | None:

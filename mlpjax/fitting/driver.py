@@ -3,13 +3,13 @@
 A training is an iterator of stretches: some epochs, or a part of one, after each of which all that it has learned is at hand.
 """
 
-import hashlib
+import signal
+import threading
 import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,7 +18,6 @@ from mlpjax.fitting.epochs import STOPPED, Rows, Rules, Task
 from mlpjax.fitting.history import History, empty, extended
 from mlpjax.fitting.options import check_every
 from mlpjax.training import State
-from mlpjax.types import Penalty
 
 Callback = Callable[[int, State, History], None]
 """Called between stretches with the number of complete epochs, the state and the history so far."""
@@ -64,7 +63,7 @@ class Progress(NamedTuple):
 
 
 def run(
-    begun: State, stretches: Stretches, options: Options, validated: bool, description: Callable[[], dict]
+    begun: State, stretches: Stretches, options: Options, validated: bool, rules: Rules, description: Callable[[], dict]
 ) -> tuple[State, History]:
     """Train from a state, or from the latest checkpoint, and return what has been learned, however it ends.
 
@@ -73,23 +72,33 @@ def run(
         stretches: the training.
         options: how long it lasts, and who is told.
         validated: whether there is a validation set.
+        rules: what ends it early.
         description: of the training, for its checkpoints.
+
+    Raises:
+        ValueError: the checkpoints are of another training, or have more epochs than are wanted.
     """
     check_every(options.every)
     dtype = jnp.promote_types(begun.params[0].W.dtype, jnp.float32)
     progress = Progress(begun, empty(len(begun.params), validated, dtype))
-    saver = Saver(options.checkpoints, description()) if options.checkpoints else None
+    saver = Saver(options.checkpoints, description(), rules) if options.checkpoints else None
     if saver:
         progress = Progress(*(saver.latest(*progress) or progress))
+        _check_more(progress.history, options)
     callbacks: list[Callback] = [*options.callbacks, *([saver] if saver else [])]
-    if not _complete(progress.history, options.epochs):
-        goes_on = stretches(progress.state, progress.history.epochs, options.epochs, _next_stop(callbacks, options.every))
-        progress = _through(progress, goes_on, options.epochs, callbacks)
-    if saver:
-        saver.finish(*progress)
+    goes_on = stretches(progress.state, progress.history.epochs, options.epochs, _next_stop(callbacks, options.every))
+    progress = _through(progress, goes_on, options.epochs, callbacks, saver)
     if progress.history.stopped in ("diverged", "interrupted"):
         warnings.warn(progress.history.message, RuntimeWarning, stacklevel=3)
     return _with_best(*progress)
+
+
+def _check_more(history: History, options: Options) -> None:
+    if history.epochs > options.epochs and options.checkpoints:
+        raise ValueError(
+            f"{options.checkpoints.folder} holds {history.epochs} epochs of this training, and epochs={options.epochs} asks for "
+            "fewer: choose another folder, or as many"
+        )
 
 
 def _complete(history: History, epochs: int) -> bool:
@@ -97,18 +106,55 @@ def _complete(history: History, epochs: int) -> bool:
 
 
 def _through(
-    progress: Progress, stretches: Generator[Stretch, None, None], epochs: int, callbacks: Sequence[Callback]
+    progress: Progress,
+    stretches: Generator[Stretch, None, None],
+    epochs: int,
+    callbacks: Sequence[Callback],
+    saver: Saver | None,
 ) -> Progress:
+    """Go through the stretches; whatever ends them, an error in a callback too, what was learned is saved."""
     try:
-        with closing(stretches):
-            for stretch in stretches:
+        with closing(stretches), _ctrl_c() as check:
+            for stretch in stretches if not _complete(progress.history, epochs) else ():
                 progress = _further(progress, stretch)
                 for callback in callbacks:
                     callback(progress.history.epochs, *progress)
+                check()
     except KeyboardInterrupt:
         message = f"training was interrupted after {progress.history.epochs} of {epochs} epochs"
         progress = progress._replace(history=progress.history._replace(stopped="interrupted", message=message))
+    finally:
+        if saver:
+            saver.finish(*progress)
     return progress
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[Callable[[], None]]:
+    """A check that raises KeyboardInterrupt if Ctrl-C was pressed; pressed again, it does so at once.
+
+    Raised wherever Python happens to be, it would be lost in a garbage collection, in which JAX takes part.
+    """
+    came: list[int] = []
+
+    def note(number, frame):
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    in_main = threading.current_thread() is threading.main_thread()
+    ours = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _further(progress: Progress, stretch: Stretch) -> Progress:
@@ -145,27 +191,3 @@ def why(stopped: str, task: Task, rules: Rules, epoch: int, state: State) -> str
 def filled(rows: Rows, count: int) -> dict[str, np.ndarray]:
     """The first rows as columns of a history."""
     return {name: np.asarray(column)[:count] for name, column in rows._asdict().items() if column is not None}
-
-
-def description(task: Task, begun: State, penalty: Penalty | None, examples: dict) -> dict:
-    """What tells one training from another, so that it does not go on from the other's checkpoints."""
-    mlp = task.mlp
-    return {
-        "network": f"{mlp.sizes} {[f.name for f in mlp.activations]} {mlp.loss.name} {mlp.precision}",
-        "gradient method": task.gradient.__name__,
-        "batch size": task.batch_size,
-        "monitor": task.monitor,
-        "penalty": [float(strength) for strength in penalty or Penalty()],
-        "start": digest((begun.params, jax.random.key_data(begun.key))),
-        **{name: digest(arrays) for name, arrays in examples.items()},
-    }
-
-
-def digest(tree) -> str:
-    """A short name for the numbers of a tree of arrays."""
-    sha = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        array = np.ascontiguousarray(leaf)
-        sha.update(f"{array.dtype} {array.shape}".encode())
-        sha.update(array.data if array.size else b"")
-    return sha.hexdigest()[:16]

@@ -32,6 +32,7 @@ from mlpjax.fitting.divergence import last_finite
 from mlpjax.fitting.driver import Callback, Stretch
 from mlpjax.fitting.epochs import MOST, STOPPED, Examples, Rules, Task, nothing_yet, several
 from mlpjax.fitting.history import History
+from mlpjax.fitting.identity import description
 from mlpjax.gradients.backprop import backprop
 from mlpjax.network import MLP, targets
 from mlpjax.training import MiniBatch, State, check_batch_size, epoch_plan, start
@@ -80,11 +81,13 @@ def fit(
         y: the targets, shape (n, sizes[-1]), or (n,) integer labels, such as the loss takes.
         key: the order of the examples; the same key gives the same bits on one machine.
         optimizer: any Optax transformation, schedules and clipping included. Keep one object for several calls: a fresh one
-            compiles again. One that searches along a line, such as `optax.lbfgs()`, wants `batch_size=len(x)`.
+            compiles again.
         epochs: passes over the data, 1 or more.
-        batch_size: 1 is SGD, n is gradient descent, between is mini-batch; 32, or n if that is less, unless given.
+        batch_size: 1 is SGD, n is gradient descent, between is mini-batch. Unless given 32, or n if that is less or the
+            optimiser searches along a line.
         weights: one weight for each example.
-        class_weights: one weight for each class, a mapping from classes to weights, or "balanced"; times `weights`.
+        class_weights: one weight for each class, a mapping from classes to weights, or "balanced"; times `weights`. Of the
+            training examples alone: a validation set is measured as it is.
         penalty: `Penalty(l1, l2)`.
         gradient: a gradient method.
         tol: stop after an epoch with `||w_new - w_old|| <= tol ||w_old||`.
@@ -107,27 +110,26 @@ def fit(
 
     Lecture, sections 7 and 10: repeat until `w_new ~ w_old`.
     """
-    begun = started(params, optimizer, key)
+    begun = started(mlp, params, optimizer, key)
     options.check_training(mlp, begun.params, penalty, epochs)
     checks.check_data(mlp, x, y, weights)
-    if class_weights is not None:
-        of_class = example_weights(mlp.loss, y, mlp.sizes[-1], class_weights)
-        weights = of_class if weights is None else of_class * np.asarray(weights)
     data, held_out = _split(mlp, key, (x, y, weights), validation)
+    data = _with_class_weights(mlp, data, class_weights)
     n, dtype = len(data[0]), begun.params[0].W.dtype
-    size = check_batch_size(min(32, n) if batch_size is None else batch_size, n)
+    usual = n if line_search.searches(begun.opt_state) else min(32, n)
+    size = check_batch_size(usual if batch_size is None else batch_size, n)
     task = Task(mlp, optimizer, gradient, size, options.check_monitor(monitor, patience, held_out is not None))
     run = _Run(
         task,
         on_device(mlp, data, dtype),
         None if held_out is None else on_device(mlp, held_out, dtype),
-        penalty,
+        options.traced(penalty),
         options.rules(tol, patience, min_delta),
     )
     begun = begun._replace(best=nothing_yet(task, begun.params))
     asked = driver.Options(epochs, callback, every, checkpoints)
-    description = lambda: driver.description(task, begun, penalty, {"data": run.data, "validation": run.validation})  # noqa: E731
-    return driver.run(begun, functools.partial(_stretches, run), asked, run.validation is not None, description)
+    described = functools.partial(description, task, begun, penalty, {"data": run.data, "validation": run.validation})
+    return driver.run(begun, functools.partial(_stretches, run), asked, run.validation is not None, run.rules, described)
 
 
 class _Run(NamedTuple):
@@ -140,18 +142,30 @@ class _Run(NamedTuple):
     rules: Rules
 
 
-def started(params: Params | State, optimizer: optax.GradientTransformation, key: PRNGKey) -> State:
+def started(mlp: MLP, params: Params | State, optimizer: optax.GradientTransformation, key: PRNGKey) -> State:
     """The state before the first epoch, or an earlier one with another key, without its memory of other data."""
     options.check_optimizer(optimizer)
+    options.check_key(key)
     if not isinstance(params, State):
+        checks.check_params(mlp, params)
         return start(params, optimizer, key)
+    options.check_opt_state(optimizer, params)
     return State(params.params, line_search.forgotten(params.opt_state), key)
 
 
 def on_device(mlp: MLP, examples: tuple, dtype) -> Examples:
     """Checked examples where and as the computation takes them."""
     x, y, weights = examples
-    return Examples(jnp.asarray(x, dtype), targets(mlp, y, dtype), None if weights is None else jnp.asarray(weights))
+    weights = None if weights is None else jnp.asarray(weights, jnp.result_type(weights, jnp.float32))
+    return Examples(jnp.asarray(x, dtype), targets(mlp, y, dtype), weights)
+
+
+def _with_class_weights(mlp: MLP, examples: tuple, class_weights: ClassWeights | None) -> tuple:
+    if class_weights is None:
+        return examples
+    x, y, weights = examples
+    of_class = example_weights(mlp.loss, y, mlp.sizes[-1], class_weights)
+    return x, y, of_class if weights is None else of_class * np.asarray(weights)
 
 
 def _split(mlp: MLP, key: PRNGKey, examples: tuple, validation) -> tuple[tuple, tuple | None]:
@@ -165,7 +179,9 @@ def _split(mlp: MLP, key: PRNGKey, examples: tuple, validation) -> tuple[tuple, 
     if held_out >= n:
         raise ValueError(f"validation={validation} of {n} examples leaves none to train on")
     order = np.asarray(jax.random.permutation(jax.random.fold_in(key, 0), n))
-    return _of_rows(examples, order[held_out:]), _of_rows(examples, order[:held_out])
+    parts = _of_rows(examples, order[held_out:]), _of_rows(examples, order[:held_out])
+    options.check_some_weight("the validation set", parts[1][2])
+    return parts
 
 
 def _of_rows(examples: tuple, rows: np.ndarray) -> tuple:

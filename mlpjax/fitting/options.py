@@ -2,6 +2,8 @@
 
 from numbers import Integral
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -9,6 +11,7 @@ from mlpjax import checks
 from mlpjax.fitting.epochs import Rules
 from mlpjax.gradients.method import check_differentiable
 from mlpjax.network import MLP
+from mlpjax.training import State
 from mlpjax.types import Params, Penalty
 
 
@@ -25,7 +28,8 @@ def rules(tol: float | None, patience: int | None, min_delta: float) -> Rules:
     if tol is not None and not (np.isfinite(tol) and tol >= 0):
         raise ValueError(f"tol must be a finite number of 0 or more, got {tol!r}")
     never = Rules()
-    return Rules(never.tol if tol is None else tol, never.patience if patience is None else int(patience), float(min_delta))
+    waits = never.patience if patience is None else min(int(patience), never.patience)
+    return Rules(never.tol if tol is None else float(tol), waits, float(min_delta))
 
 
 MONITORS = ("loss", "validation_loss", "validation_score")
@@ -66,6 +70,36 @@ def check_optimizer(optimizer: optax.GradientTransformation) -> None:
         raise TypeError(f"optimizer must be an Optax transformation such as optax.adam(1e-3), got {optimizer!r}")
 
 
+def check_key(key) -> None:
+    """It is one of JAX's keys, or a TypeError that says so."""
+    if not isinstance(key, jax.Array | np.ndarray):
+        raise TypeError(f"key must be one of JAX's, such as jax.random.key(0); got {key!r}")
+
+
+def check_opt_state(optimizer: optax.GradientTransformation, state: State) -> None:
+    """The optimiser's memory in a state is of this optimiser.
+
+    Raises:
+        ValueError: it is another's.
+    """
+    wanted = jax.eval_shape(optimizer.init, state.params)
+    if jax.tree.structure(wanted) != jax.tree.structure(state.opt_state):  # type: ignore[operator]
+        raise ValueError(
+            "the state is of another optimiser: go on with the one that it comes from, or start with its parameters, state.params"
+        )
+
+
+def check_some_weight(what: str, weights) -> None:
+    """Not all weights are 0, or a ValueError that says so."""
+    if weights is not None and not np.any(np.asarray(weights)):
+        raise ValueError(f"the weights of {what} are all 0: nothing can be measured on it")
+
+
+def traced(penalty: Penalty | None) -> Penalty | None:
+    """The strengths as floating point numbers, so that whole ones are no other compilation."""
+    return None if penalty is None else jax.tree.map(lambda strength: jnp.asarray(strength, float), penalty)
+
+
 def check_epochs(epochs: int) -> None:
     """At least one epoch, or an error that says so."""
     if not isinstance(epochs, Integral):
@@ -93,4 +127,5 @@ def checked_validation(mlp: MLP, validation: tuple) -> tuple:
         checks.check_data(mlp, x, y, weights)
     except (ValueError, TypeError) as error:
         raise type(error)(f"validation: {error}") from None
+    check_some_weight("the validation set", weights)
     return x, y, weights

@@ -34,6 +34,7 @@ from mlpjax.fitting.divergence import last_finite
 from mlpjax.fitting.driver import Callback, Stretch
 from mlpjax.fitting.epochs import STOPPED, Examples, Rules, Task, judged, nothing_yet
 from mlpjax.fitting.history import History
+from mlpjax.fitting.identity import description
 from mlpjax.fitting.memory import DEFAULT_OPTIMIZER, on_device, started
 from mlpjax.gradients.backprop import backprop
 from mlpjax.network import MLP
@@ -78,7 +79,7 @@ def fit_stream(
     Raises:
         ValueError, TypeError: an option, or a batch, which the message names by its number, cannot be used.
     """
-    begun = started(params, optimizer, jax.random.key(0))
+    begun = started(mlp, params, optimizer, jax.random.key(0))
     options.check_training(mlp, begun.params, penalty, epochs)
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
@@ -86,11 +87,15 @@ def fit_stream(
     task = Task(mlp, optimizer, gradient, batch_size, options.check_monitor(monitor, patience, held_out is not None))
     dtype = begun.params[0].W.dtype
     on_side = None if held_out is None else on_device(mlp, held_out, dtype)
-    stream = _Stream(task, batches, on_side, penalty, options.rules(tol, patience, min_delta))
+    stream = _Stream(task, batches, on_side, options.traced(penalty), options.rules(tol, patience, min_delta))
     begun = begun._replace(best=nothing_yet(task, begun.params), cursor=_at_start(begun.params))
-    description = lambda: driver.description(task, begun, penalty, {"validation": on_side})  # noqa: E731
+
+    def described() -> dict:
+        first = next(iter(batches(1, 0)), ())
+        return description(task, begun, penalty, {"first batch": first, "validation": on_side})
+
     asked = driver.Options(epochs, callback, None, checkpoints)
-    return driver.run(begun, functools.partial(_stretches, stream), asked, validation is not None, description)
+    return driver.run(begun, functools.partial(_stretches, stream), asked, validation is not None, stream.rules, described)
 
 
 _norm = jax.jit(norm)
