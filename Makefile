@@ -3,14 +3,17 @@ VENV ?= .venv
 ARGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: train test lint bench clean
+.PHONY: train test test-slow lint bench clean
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.dev
 	$(BIN)/mlpjax train digits $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest --numprocesses auto -m slow $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

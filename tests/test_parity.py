@@ -25,7 +25,7 @@ def backprop_and_autodiff(mlp, params, x, y, weights, penalty):
     return jax.vmap(both)(weights, penalty)
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("depth", [1, 2, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 6))])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", SMOOTH)
 def test_backprop_equals_autodiff(name, loss, depth):
