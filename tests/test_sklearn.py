@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from mlpjax import activations
-from mlpjax.sklearn import MLPClassifier, MLPRegressor, descent, numerics, stochastic
+from mlpjax.sklearn import MLPClassifier, MLPRegressor, descent, numerics, stochastic, thin
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
@@ -66,19 +66,38 @@ def test_pickle_joblib_and_clone(tmp_path):
 
 
 @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix])
-def test_sparse_input_is_as_dense(container):
-    x = np.where(X > 0.5, X, 0)
-    dense, thin = classifier(early_stopping=True).fit(x, Y), classifier(early_stopping=True).fit(container(x), Y)
-    np.testing.assert_array_equal(dense.coefs_[0], thin.coefs_[0])
-    np.testing.assert_array_equal(dense.predict_proba(x), thin.predict_proba(container(x)))
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_input_is_as_dense(container, solver):
+    x = np.hstack([np.where(X > 0.5, X, 0), np.zeros((150, 20))])
+    options = {"solver": solver, "early_stopping": solver == "adam", "max_iter": 8}
+    dense, other = classifier(**options).fit(x, Y), classifier(**options).fit(container(x), Y)
+    np.testing.assert_array_equal(dense.coefs_[0], other.coefs_[0])
+    np.testing.assert_array_equal(dense.predict_proba(x), other.predict_proba(container(x)))
+    assert not dense.early_stopping or dense.validation_scores_ == other.validation_scores_
 
 
-def test_prediction_goes_block_by_block(monkeypatch):
-    model = classifier().fit(X, Y)
-    whole = model.predict_proba(X)
-    monkeypatch.setattr(numerics, "BLOCK", 64)
-    np.testing.assert_allclose(model.predict_proba(X), whole, rtol=1e-12)
-    assert model.predict_proba(X[:1]).shape == (1, 3)
+def test_sparse_examples_take_the_memory_of_their_numbers():
+    rows = stochastic.padded(sparse.random_array((500, 4000), density=0.002, format="csr"), np.ones((500, 1)), None, 500).x
+    assert sum(array.nbytes for array in rows) < 0.02 * 500 * 4000 * 8
+    full = sparse.csr_array(np.eye(8) + (np.arange(8) == 3)[:, None])
+    np.testing.assert_array_equal(stochastic.padded(full, np.ones((8, 1)), None, 9).x[:8], full.toarray())
+
+
+def test_a_dense_copy_that_does_not_fit_is_refused():
+    huge = sparse.csr_array(([1.0, 1.0], ([0, 10**6 - 1], [0, 10**6 - 1])), shape=(10**6, 10**6))
+    with pytest.raises(ValueError, match=r"\(1000000, 1000000\), would take 7450.6 GiB as a dense array.*TruncatedSVD"):
+        thin.densified(huge)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_array])
+def test_prediction_goes_block_by_block(monkeypatch, container):
+    model, shapes, whole = classifier(max_iter=2).fit(X, Y), [], numerics.predictions
+    expected = model.predict_proba(X)
+    monkeypatch.setattr(numerics, "BLOCK", 40 * 8 * 8)
+    monkeypatch.setattr(numerics, "predictions", lambda mlp, params, x: shapes.append(x.shape) or whole(mlp, params, x))
+    np.testing.assert_allclose(model.predict_proba(container(X)), expected, rtol=1e-12)
+    assert shapes == [(32, 4)] * 5
+    assert model.predict_proba(container(X[:1])).shape == (1, 3)
 
 
 def test_ctrl_c_keeps_what_was_learned(monkeypatch):

@@ -22,6 +22,7 @@ from mlpjax.sklearn.quasi_newton import minimised
 from mlpjax.sklearn.rules import Rates, rule
 from mlpjax.sklearn.start import drawn
 from mlpjax.sklearn.stochastic import Leg, Orders, batches, legs, padded, split
+from mlpjax.sklearn.thin import densified
 from mlpjax.sklearn.verbose import say
 from mlpjax.types import Layer, Params
 
@@ -102,12 +103,12 @@ class Multilayer(BaseEstimator):
         return np.dtype(np.float64) if self.solver == "lbfgs" else given
 
     def _validated(self, X, y, sample_weight, reset: bool, **options):
-        """Arrays as scikit-learn checks them; sparse input is made dense, since XLA computes with dense arrays."""
+        """Arrays, or a sparse matrix, as scikit-learn checks them."""
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset, **options
         )
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        return X if isinstance(X, np.ndarray) else X.toarray(), y, weights
+        return X, y, weights
 
     def _params(self, dtype) -> Params:
         pairs = zip(self.coefs_, self.intercepts_, strict=True)
@@ -134,7 +135,7 @@ class Multilayer(BaseEstimator):
         if self.l1:
             raise ValueError("L-BFGS needs a smooth penalty: with l1 above 0 use solver='sgd', 'adam' or another of Optax's")
         options = {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol}
-        params, result = minimised(mlp, params, X, self._targets(mlp, y, X.dtype), weights, self.alpha, **options)
+        params, result = minimised(mlp, params, densified(X), self._targets(mlp, y, X.dtype), weights, self.alpha, **options)
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = result.fun
         self._keep(params)
@@ -144,11 +145,11 @@ class Multilayer(BaseEstimator):
         if self.early_stopping:
             data, held_out = split(*data, self.validation_fraction, self._strata(y), random_state)
         X, y, weights = data
-        cut = batches(len(X), self._batch_size(len(X)))
+        cut = batches(X.shape[0], self._batch_size(X.shape[0]))
         plan, rates = self._plan(mlp), self._rates()
         progress = self._progress(plan, rates, params, incremental)
         examples = padded(X, self._targets(mlp, y, X.dtype), weights, cut.rows)
-        validation = held_out and padded(held_out[0], self._targets(mlp, held_out[1], X.dtype), held_out[2], len(held_out[0]))
+        validation = held_out and padded(held_out[0], self._targets(mlp, held_out[1], X.dtype), held_out[2], len(held_out[1]))
         orders = Orders(cut, random_state if self.shuffle else None)
         epochs = 1 if incremental else self.max_iter
         self._descend(legs(plan, rates, progress, examples, validation, orders, epochs, bool(self.verbose)), cut.n, incremental)

@@ -136,7 +136,7 @@ class MLPClassifier(ClassifierMixin, Multilayer):
         """Train.
 
         Args:
-            X: the examples, shape (n, d), an array, a frame or a sparse matrix, which is made dense.
+            X: the examples, shape (n, d), an array, a frame or a sparse matrix.
             y: their classes, shape (n,), or one column of 0 and 1 for each label.
             sample_weight: one weight for each example, shape (n,).
 

@@ -13,9 +13,10 @@ import optax
 
 from mlpjax import penalties
 from mlpjax.gradients.backprop import backprop
-from mlpjax.network import MLP, forward_pass
-from mlpjax.sklearn.outputs import Score, output
+from mlpjax.network import MLP
+from mlpjax.sklearn.outputs import Score, predictions
 from mlpjax.sklearn.rules import Rates, Rule
+from mlpjax.sklearn.thin import Thin, dense
 from mlpjax.types import Layer, Params, Penalty
 
 
@@ -43,12 +44,12 @@ class Examples(NamedTuple):
     """Arrays on the device.
 
     Attributes:
-        x, y, weights: the examples, with a weight of 0 for a row that only fills up.
+        x, y, weights: the examples, with a weight of 0 for a row that only fills up; x dense or thin.
         n: how many count.
         shares: the part of them in each mini-batch; of training data.
     """
 
-    x: jax.Array
+    x: jax.Array | Thin
     y: jax.Array
     weights: jax.Array
     n: jax.Array
@@ -130,7 +131,8 @@ def _epoch(plan: Plan, rates: Rates, progress: Progress, examples: Examples, ord
     def step(carry, batch):
         params, opt_state, sum_of_losses = carry
         rows, share = batch
-        x, y, weights = (_rows(array, rows) for array in examples[:3])
+        x, y, weights = jax.tree.map(lambda array: _rows(array, rows), examples[:3])
+        x = dense(x, plan.mlp.sizes[0])
         penalty = _penalty(rates, jnp.sum(weights))
 
         def smooth(params):
@@ -169,8 +171,15 @@ def _decayed(gradient: Params, params: Params, l2) -> Params:
 
 def _score(plan: Plan, params: Params, validation: Examples):
     assert plan.score is not None
-    outputs = output(plan.mlp, forward_pass(plan.mlp, params, validation.x).z[-1])
-    return plan.score(outputs, validation.y, validation.weights)
+    return plan.score(_outputs(plan.mlp, params, validation.x), validation.y, validation.weights)
+
+
+def _outputs(mlp: MLP, params: Params, x: jax.Array | Thin):
+    """The outputs for all rows; thin ones are made dense and used some at a time."""
+    if isinstance(x, Thin):
+        rows = jax.tree.map(lambda array: array[:, None], x)
+        return jax.lax.map(lambda row: _outputs(mlp, params, dense(row, mlp.sizes[0]))[0], rows, batch_size=256)
+    return predictions(mlp, params, x)
 
 
 def _judged(plan: Plan, rates: Rates, progress: Progress, merit) -> Progress:
