@@ -9,9 +9,11 @@ import optax
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
@@ -196,6 +198,17 @@ def test_probabilities_only_of_losses_that_have_them():
     np.testing.assert_allclose(of_each.sum(axis=1), 1)
 
 
+def test_margins_of_losses_without_probabilities():
+    two, three = (classifier(loss="hinge_loss", max_iter=5).fit(X, y) for y in (Y == 2, Y))
+    np.testing.assert_array_equal(two.decision_function(X) > 0, two.predict(X))
+    np.testing.assert_array_equal(three.decision_function(X).argmax(axis=1), three.predict(X))
+    (W, V), (b, c) = two.coefs_, two.intercepts_
+    np.testing.assert_allclose(two.decision_function(X), (np.maximum(X @ W + b, 0) @ V + c)[:, 0], atol=1e-12)
+    assert OneVsRestClassifier(classifier(loss="hinge_loss")).fit(X, Y).score(X, Y) > 0.85
+    assert CalibratedClassifierCV(classifier(loss="hinge_loss"), cv=2).fit(X, Y).predict_proba(X).shape == (150, 3)
+    assert not hasattr(classifier(), "decision_function")
+
+
 @pytest.mark.parametrize(("solver", "strength"), [("sgd", 1.0), ("adam", 10.0), (optax.adamw, 10.0)])
 def test_l1_makes_weights_exactly_zero(solver, strength):
     noisy = np.hstack([X, np.random.default_rng(0).standard_normal((150, 20))])
@@ -219,6 +232,15 @@ def test_class_weights_multiply_the_weights_of_the_examples(solver):
     other = classifier(solver=solver).fit(X, Y, weights * of_classes[Y])
     np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
     assert 2 not in model.predict(X)
+
+
+def test_the_weight_of_a_class_not_yet_seen():
+    names, weights = np.array(["a", "b", "c"]), {"a": 3.0, "c": 5.0}
+    model = classifier(class_weight=weights).partial_fit(X[:50], names[Y[:50]], classes=names)
+    other = classifier().partial_fit(X[:50], names[Y[:50]], np.full(50, 3.0), names)
+    np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
+    with pytest.raises(ValueError, match=r"The classes, \['b'\], are not in class_weight"):
+        classifier(class_weight={"a": 1.0, "d": 1.0}).fit(X[:100], names[Y[:100]])
 
 
 def test_balanced_classes():

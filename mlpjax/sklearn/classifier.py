@@ -7,7 +7,7 @@ import numpy as np
 from sklearn import neural_network
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
@@ -23,6 +23,13 @@ def _has_probabilities(estimator) -> bool:
     if outputs.is_probability(loss):
         return True
     raise AttributeError(f"predict_proba is only available for losses of probabilities such as 'log_loss', not for {loss!r}")
+
+
+def _has_margins(estimator) -> bool:
+    loss = estimator.loss
+    if not outputs.is_probability(loss):
+        return True
+    raise AttributeError(f"decision_function is not available for losses of probabilities, {loss!r} here: use predict_proba")
 
 
 @dataclass(eq=False, repr=False)
@@ -105,9 +112,15 @@ class MLPClassifier(ClassifierMixin, Multilayer):
             y = column_or_1d(y, warn=True)
         self._check_classes(y, incremental)
         if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, y)
-            weights = of_class if weights is None else weights * of_class
+            weights = self._class_weights(y) if weights is None else weights * self._class_weights(y)
         return X, self._label_binarizer.transform(y).astype(bool), weights
+
+    def _class_weights(self, y) -> np.ndarray:
+        """The weight of each example; that of a class may be given before the class is seen."""
+        if y.ndim > 1:
+            return compute_sample_weight(self.class_weight, y)
+        of_classes = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        return of_classes[np.searchsorted(self.classes_, y)]
 
     def _check_classes(self, y, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
@@ -175,6 +188,15 @@ class MLPClassifier(ClassifierMixin, Multilayer):
         """The class of each example, shape (n,), or 0 and 1 for each label, shape (n, labels)."""
         outputs = self._output(X)
         return self._label_binarizer.inverse_transform(outputs.ravel() if self.n_outputs_ == 1 else outputs)
+
+    @available_if(_has_margins)
+    def decision_function(self, X):
+        """How far each output speaks for its class, 0 where it is undecided: the logits of a loss of signs.
+
+        Shape (n,) for two classes, else (n, classes).
+        """
+        margins = 2 * self._output(X) - 1
+        return margins.ravel() if self.n_outputs_ == 1 else margins
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
