@@ -126,32 +126,39 @@ def _rows(array, rows):
 
 def _epoch(plan: Plan, rates: Rates, progress: Progress, examples: Examples, order):
     """One pass over the data; the mean of the losses of its mini-batches, each with the penalty before the step."""
-    optimizer = optax.with_extra_args_support(plan.rule(rates, progress.learning_rate))
 
     def step(carry, batch):
         params, opt_state, sum_of_losses = carry
         rows, share = batch
         x, y, weights = jax.tree.map(lambda array: _rows(array, rows), examples[:3])
-        x = dense(x, plan.mlp.sizes[0])
-        penalty = _penalty(rates, jnp.sum(weights))
-
-        def smooth(params):
-            mean, gradient = backprop(plan.mlp, params, x, y, weights=weights)
-            return mean + penalty.l2 * _squares(params), mean, _decayed(gradient, params, penalty.l2)
-
-        value, mean, gradient = smooth(params)
-        extra = {"value": value, "grad": gradient, "value_fn": lambda params: smooth(params)[0]}
-        updates, opt_state = optimizer.update(gradient, opt_state, params, **extra)
-        after = optax.apply_updates(params, updates)
-        loss = value if plan.share == 1 else value - (1 - plan.share) * mean
-        if plan.proximal:
-            loss = loss + penalties.value(Penalty(l1=penalty.l1), params)
-            after = penalties.proximal_step(Penalty(l1=penalty.l1), after, progress.learning_rate)
-        return (after, opt_state, sum_of_losses + share * loss), None
+        some = (dense(x, plan.mlp.sizes[0]), y, weights)
+        params, opt_state, loss = _step(plan, rates, progress.learning_rate, params, opt_state, some)
+        return (params, opt_state, sum_of_losses + share * loss), None
 
     zero = jnp.zeros((), progress.best.dtype)
     (params, opt_state, loss), _ = jax.lax.scan(step, (progress.params, progress.opt_state, zero), (order, examples.shares))
     return progress._replace(params=params, opt_state=opt_state, seen=progress.seen + examples.n), loss
+
+
+def _step(plan: Plan, rates: Rates, learning_rate, params: Params, opt_state, batch):
+    """The parameters and the optimiser's state after a mini-batch, and its loss."""
+    x, y, weights = batch
+    penalty = _penalty(rates, jnp.sum(weights))
+
+    def smooth(params):
+        mean, gradient = backprop(plan.mlp, params, x, y, weights=weights)
+        return mean + penalty.l2 * _squares(params), mean, _decayed(gradient, params, penalty.l2)
+
+    value, mean, gradient = smooth(params)
+    extra = {"value": value, "grad": gradient, "value_fn": lambda params: smooth(params)[0]}
+    optimizer = optax.with_extra_args_support(plan.rule(rates, learning_rate))
+    updates, opt_state = optimizer.update(gradient, opt_state, params, **extra)
+    after = optax.apply_updates(params, updates)
+    loss = value if plan.share == 1 else value - (1 - plan.share) * mean
+    if plan.proximal:
+        loss = loss + penalties.value(Penalty(l1=penalty.l1), params)
+        after = penalties.proximal_step(Penalty(l1=penalty.l1), after, learning_rate)
+    return after, opt_state, loss
 
 
 def _penalty(rates: Rates, total) -> Penalty:
