@@ -14,8 +14,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from mlpjax import checks, losses
 from mlpjax.network import MLP
 from mlpjax.sklearn import books, outputs
-from mlpjax.sklearn.descent import Plan
 from mlpjax.sklearn.numerics import numerics, predicted
+from mlpjax.sklearn.progress import Plan
 from mlpjax.sklearn.quasi_newton import minimised
 from mlpjax.sklearn.rules import Rates, rule
 from mlpjax.sklearn.start import drawn
@@ -131,7 +131,7 @@ class Multilayer(BaseEstimator):
         X, y, weights = data
         cut = batches(X.shape[0], self._batch_size(X.shape[0]))
         plan, rates = self._plan(mlp), self._rates()
-        progress = books.progress(self, plan, rates, params, incremental)
+        progress = books.resumed(self, plan, rates, params, incremental)
         examples = padded(X, self._targets(mlp, y, X.dtype), weights, cut.rows)
         validation = held_out and padded(held_out[0], self._targets(mlp, held_out[1], X.dtype), held_out[2], len(held_out[1]))
         orders = Orders(cut, random_state if self.shuffle else None)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from mlpjax.sklearn.descent import Plan, Progress, start
+from mlpjax.sklearn.descent import start
+from mlpjax.sklearn.progress import Plan, Progress
 from mlpjax.sklearn.rules import Rates
 from mlpjax.sklearn.stochastic import Leg
 from mlpjax.sklearn.verbose import say
@@ -35,7 +36,7 @@ def opened(estimator) -> None:
         estimator.validation_scores_, estimator.best_validation_score_ = ([], -np.inf) if early else (None, None)
 
 
-def progress(estimator, plan: Plan, rates: Rates, params: Params, incremental: bool) -> Progress:
+def resumed(estimator, plan: Plan, rates: Rates, params: Params, incremental: bool) -> Progress:
     """Where training goes on, or starts."""
     memory, dtype = getattr(estimator, "_optimizer", None), params[0].W.dtype
     if memory is None or not incremental or memory.solver != estimator.solver:

@@ -15,21 +15,7 @@ from sklearn.utils.validation import column_or_1d
 from mlpjax.losses import Loss
 from mlpjax.sklearn import outputs
 from mlpjax.sklearn.base import Multilayer
-from mlpjax.sklearn.parameters import incremental, shared
-
-
-def _has_probabilities(estimator) -> bool:
-    loss = estimator.loss
-    if outputs.is_probability(loss):
-        return True
-    raise AttributeError(f"predict_proba is only available for losses of probabilities such as 'log_loss', not for {loss!r}")
-
-
-def _has_margins(estimator) -> bool:
-    loss = estimator.loss
-    if not outputs.is_probability(loss):
-        return True
-    raise AttributeError(f"decision_function is not available for losses of probabilities, {loss!r} here: use predict_proba")
+from mlpjax.sklearn.parameters import incremental, margins, probabilities, shared
 
 
 @dataclass(eq=False, repr=False)
@@ -189,16 +175,16 @@ class MLPClassifier(ClassifierMixin, Multilayer):
         outputs = self._output(X)
         return self._label_binarizer.inverse_transform(outputs.ravel() if self.n_outputs_ == 1 else outputs)
 
-    @available_if(_has_margins)
+    @available_if(margins)
     def decision_function(self, X):
         """How far each output speaks for its class, 0 where it is undecided: the logits of a loss of signs.
 
         Shape (n,) for two classes, else (n, classes).
         """
-        margins = 2 * self._output(X) - 1
-        return margins.ravel() if self.n_outputs_ == 1 else margins
+        z = 2 * self._output(X) - 1
+        return z.ravel() if self.n_outputs_ == 1 else z
 
-    @available_if(_has_probabilities)
+    @available_if(probabilities)
     def predict_proba(self, X):
         """The probability of each class in the order of `classes_`, shape (n, classes)."""
         p = self._output(X)
@@ -208,7 +194,7 @@ class MLPClassifier(ClassifierMixin, Multilayer):
             return p / p.sum(axis=1, keepdims=True)
         return p
 
-    @available_if(_has_probabilities)
+    @available_if(probabilities)
     def predict_log_proba(self, X):
         """The logarithm of `predict_proba`."""
         p = self.predict_proba(X)

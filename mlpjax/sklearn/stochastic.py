@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
 
-from mlpjax.sklearn.descent import Examples, Plan, Progress, descend
+from mlpjax.sklearn.descent import descend
+from mlpjax.sklearn.progress import Examples, Plan, Progress
 from mlpjax.sklearn.rules import Rates
 from mlpjax.sklearn.thin import densified, thinned
 
