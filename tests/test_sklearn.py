@@ -235,10 +235,13 @@ def test_class_weights_multiply_the_weights_of_the_examples(solver):
 
 
 def test_the_weight_of_a_class_not_yet_seen():
-    names, weights = np.array(["a", "b", "c"]), {"a": 3.0, "c": 5.0}
-    model = classifier(class_weight=weights).partial_fit(X[:50], names[Y[:50]], classes=names)
-    other = classifier().partial_fit(X[:50], names[Y[:50]], np.full(50, 3.0), names)
+    names, weights = np.array(["a", "b", "c"]), {"b": 3.0, "c": 5.0}
+    model = classifier(class_weight=weights).partial_fit(X[:70], names[Y[:70]], classes=names)
+    other = classifier().partial_fit(X[:70], names[Y[:70]], np.where(Y[:70] == 1, 3.0, 1.0), names)
     np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
+    np.testing.assert_array_equal(
+        model.partial_fit(X[:50], names[Y[:50]]).coefs_[0], other.partial_fit(X[:50], names[Y[:50]]).coefs_[0]
+    )
     with pytest.raises(ValueError, match=r"The classes, \['b'\], are not in class_weight"):
         classifier(class_weight={"a": 1.0, "d": 1.0}).fit(X[:100], names[Y[:100]])
 
