@@ -9,14 +9,16 @@ import optax
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from mlpjax import activations
-from mlpjax.sklearn import MLPClassifier, MLPRegressor, descent, numerics, stochastic
+from mlpjax.sklearn import MLPClassifier, MLPRegressor, descent, numerics, stochastic, thin
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
@@ -66,19 +68,38 @@ def test_pickle_joblib_and_clone(tmp_path):
 
 
 @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix])
-def test_sparse_input_is_as_dense(container):
-    x = np.where(X > 0.5, X, 0)
-    dense, thin = classifier(early_stopping=True).fit(x, Y), classifier(early_stopping=True).fit(container(x), Y)
-    np.testing.assert_array_equal(dense.coefs_[0], thin.coefs_[0])
-    np.testing.assert_array_equal(dense.predict_proba(x), thin.predict_proba(container(x)))
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_input_is_as_dense(container, solver):
+    x = np.hstack([np.where(X > 0.5, X, 0), np.zeros((150, 20))])
+    options = {"solver": solver, "early_stopping": solver == "adam", "max_iter": 8}
+    dense, other = classifier(**options).fit(x, Y), classifier(**options).fit(container(x), Y)
+    np.testing.assert_array_equal(dense.coefs_[0], other.coefs_[0])
+    np.testing.assert_array_equal(dense.predict_proba(x), other.predict_proba(container(x)))
+    assert not dense.early_stopping or dense.validation_scores_ == other.validation_scores_
 
 
-def test_prediction_goes_block_by_block(monkeypatch):
-    model = classifier().fit(X, Y)
-    whole = model.predict_proba(X)
-    monkeypatch.setattr(numerics, "BLOCK", 64)
-    np.testing.assert_allclose(model.predict_proba(X), whole, rtol=1e-12)
-    assert model.predict_proba(X[:1]).shape == (1, 3)
+def test_sparse_examples_take_the_memory_of_their_numbers():
+    rows = stochastic.padded(sparse.random_array((500, 4000), density=0.002, format="csr"), np.ones((500, 1)), None, 500).x
+    assert sum(array.nbytes for array in rows) < 0.02 * 500 * 4000 * 8
+    full = sparse.csr_array(np.eye(8) + (np.arange(8) == 3)[:, None])
+    np.testing.assert_array_equal(stochastic.padded(full, np.ones((8, 1)), None, 9).x[:8], full.toarray())
+
+
+def test_a_dense_copy_that_does_not_fit_is_refused():
+    huge = sparse.csr_array(([1.0, 1.0], ([0, 10**6 - 1], [0, 10**6 - 1])), shape=(10**6, 10**6))
+    with pytest.raises(ValueError, match=r"\(1000000, 1000000\), would take 7450.6 GiB as a dense array.*TruncatedSVD"):
+        thin.densified(huge)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csc_array])
+def test_prediction_goes_block_by_block(monkeypatch, container):
+    model, shapes, whole = classifier(max_iter=2).fit(X, Y), [], numerics.predictions
+    expected = model.predict_proba(X)
+    monkeypatch.setattr(numerics, "BLOCK", 40 * 8 * 8)
+    monkeypatch.setattr(numerics, "predictions", lambda mlp, params, x: shapes.append(x.shape) or whole(mlp, params, x))
+    np.testing.assert_allclose(model.predict_proba(container(X)), expected, rtol=1e-12)
+    assert shapes == [(32, 4)] * 5
+    assert model.predict_proba(container(X[:1])).shape == (1, 3)
 
 
 def test_ctrl_c_keeps_what_was_learned(monkeypatch):
@@ -177,6 +198,17 @@ def test_probabilities_only_of_losses_that_have_them():
     np.testing.assert_allclose(of_each.sum(axis=1), 1)
 
 
+def test_margins_of_losses_without_probabilities():
+    two, three = (classifier(loss="hinge_loss", max_iter=5).fit(X, y) for y in (Y == 2, Y))
+    np.testing.assert_array_equal(two.decision_function(X) > 0, two.predict(X))
+    np.testing.assert_array_equal(three.decision_function(X).argmax(axis=1), three.predict(X))
+    (W, V), (b, c) = two.coefs_, two.intercepts_
+    np.testing.assert_allclose(two.decision_function(X), (np.maximum(X @ W + b, 0) @ V + c)[:, 0], atol=1e-12)
+    assert OneVsRestClassifier(classifier(loss="hinge_loss")).fit(X, Y).score(X, Y) > 0.85
+    assert CalibratedClassifierCV(classifier(loss="hinge_loss"), cv=2).fit(X, Y).predict_proba(X).shape == (150, 3)
+    assert not hasattr(classifier(), "decision_function")
+
+
 @pytest.mark.parametrize(("solver", "strength"), [("sgd", 1.0), ("adam", 10.0), (optax.adamw, 10.0)])
 def test_l1_makes_weights_exactly_zero(solver, strength):
     noisy = np.hstack([X, np.random.default_rng(0).standard_normal((150, 20))])
@@ -200,6 +232,18 @@ def test_class_weights_multiply_the_weights_of_the_examples(solver):
     other = classifier(solver=solver).fit(X, Y, weights * of_classes[Y])
     np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
     assert 2 not in model.predict(X)
+
+
+def test_the_weight_of_a_class_not_yet_seen():
+    names, weights = np.array(["a", "b", "c"]), {"b": 3.0, "c": 5.0}
+    model = classifier(class_weight=weights).partial_fit(X[:70], names[Y[:70]], classes=names)
+    other = classifier().partial_fit(X[:70], names[Y[:70]], np.where(Y[:70] == 1, 3.0, 1.0), names)
+    np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
+    np.testing.assert_array_equal(
+        model.partial_fit(X[:50], names[Y[:50]]).coefs_[0], other.partial_fit(X[:50], names[Y[:50]]).coefs_[0]
+    )
+    with pytest.raises(ValueError, match=r"The classes, \['b'\], are not in class_weight"):
+        classifier(class_weight={"a": 1.0, "d": 1.0}).fit(X[:100], names[Y[:100]])
 
 
 def test_balanced_classes():

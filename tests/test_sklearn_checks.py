@@ -1,5 +1,6 @@
 """scikit-learn's checks of any estimator."""
 
+import jax
 import pytest
 from sklearn import neural_network
 from sklearn.utils import get_tags
@@ -8,6 +9,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from mlpjax.sklearn import MLPClassifier, MLPRegressor
 
 BOTH = [(MLPClassifier, neural_network.MLPClassifier), (MLPRegressor, neural_network.MLPRegressor)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly_compiled():
+    """The checks are of conduct, on many small shapes: compiling takes longer than computing."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.slow

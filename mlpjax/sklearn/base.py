@@ -2,36 +2,26 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlpjax import checks, losses
 from mlpjax.network import MLP
-from mlpjax.sklearn import outputs
-from mlpjax.sklearn.descent import Plan, Progress, start
+from mlpjax.sklearn import books, outputs
 from mlpjax.sklearn.numerics import numerics, predicted
+from mlpjax.sklearn.progress import Plan
 from mlpjax.sklearn.quasi_newton import minimised
 from mlpjax.sklearn.rules import Rates, rule
 from mlpjax.sklearn.start import drawn
-from mlpjax.sklearn.stochastic import Leg, Orders, batches, legs, padded, split
-from mlpjax.sklearn.verbose import say
+from mlpjax.sklearn.stochastic import Orders, batches, legs, padded, split
+from mlpjax.sklearn.thin import densified
 from mlpjax.types import Layer, Params
-
-
-class Memory(NamedTuple):
-    """What stays between calls of `partial_fit`: the solver, its learning rate of the next epoch, and its state."""
-
-    solver: Any
-    learning_rate: float
-    state: Any
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -89,12 +79,14 @@ class Multilayer(BaseEstimator):
             checks.check_params(mlp, params)
             train = self._fit_lbfgs if self.solver == "lbfgs" else self._fit_stochastic
             train(mlp, params, random_state, X, y, weights, incremental)
-        if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                "preprocessed."
-            )
-        return self
+        return self._finite()
+
+    def _finite(self):
+        if all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
+            return self
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+        )
 
     def _dtype(self, X, first: bool):
         """That of the examples, or of the parameters when they go on; float64 for L-BFGS, whose line search needs the digits."""
@@ -102,12 +94,12 @@ class Multilayer(BaseEstimator):
         return np.dtype(np.float64) if self.solver == "lbfgs" else given
 
     def _validated(self, X, y, sample_weight, reset: bool, **options):
-        """Arrays as scikit-learn checks them; sparse input is made dense, since XLA computes with dense arrays."""
+        """Arrays, or a sparse matrix, as scikit-learn checks them."""
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset, **options
         )
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        return X if isinstance(X, np.ndarray) else X.toarray(), y, weights
+        return X, y, weights
 
     def _params(self, dtype) -> Params:
         pairs = zip(self.coefs_, self.intercepts_, strict=True)
@@ -121,20 +113,13 @@ class Multilayer(BaseEstimator):
         self._keep(drawn(mlp, self.activation, self.initializer, random_state, dtype))
         self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(mlp.sizes)
         self.out_activation_ = outputs.out_activation(mlp.loss)
-        for memory in ("_optimizer", "_best_params"):
-            self.__dict__.pop(memory, None)
-        if self.solver != "lbfgs":
-            self._no_improvement_count = 0
-            self.loss_curve_: list[float] = []
-            self.best_loss_: Any = None if self.early_stopping else np.inf
-            self.validation_scores_: Any = [] if self.early_stopping else None
-            self.best_validation_score_: Any = -np.inf if self.early_stopping else None
+        books.opened(self)
 
     def _fit_lbfgs(self, mlp: MLP, params: Params, random_state, X, y, weights, incremental) -> None:
         if self.l1:
             raise ValueError("L-BFGS needs a smooth penalty: with l1 above 0 use solver='sgd', 'adam' or another of Optax's")
         options = {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol}
-        params, result = minimised(mlp, params, X, self._targets(mlp, y, X.dtype), weights, self.alpha, **options)
+        params, result = minimised(mlp, params, densified(X), self._targets(mlp, y, X.dtype), weights, self.alpha, **options)
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = result.fun
         self._keep(params)
@@ -144,14 +129,15 @@ class Multilayer(BaseEstimator):
         if self.early_stopping:
             data, held_out = split(*data, self.validation_fraction, self._strata(y), random_state)
         X, y, weights = data
-        cut = batches(len(X), self._batch_size(len(X)))
+        cut = batches(X.shape[0], self._batch_size(X.shape[0]))
         plan, rates = self._plan(mlp), self._rates()
-        progress = self._progress(plan, rates, params, incremental)
+        progress = books.resumed(self, plan, rates, params, incremental)
         examples = padded(X, self._targets(mlp, y, X.dtype), weights, cut.rows)
-        validation = held_out and padded(held_out[0], self._targets(mlp, held_out[1], X.dtype), held_out[2], len(held_out[0]))
+        validation = held_out and padded(held_out[0], self._targets(mlp, held_out[1], X.dtype), held_out[2], len(held_out[1]))
         orders = Orders(cut, random_state if self.shuffle else None)
         epochs = 1 if incremental else self.max_iter
-        self._descend(legs(plan, rates, progress, examples, validation, orders, epochs, bool(self.verbose)), cut.n, incremental)
+        training = legs(plan, rates, progress, examples, validation, orders, epochs, bool(self.verbose))
+        books.follow(self, training, cut.n, incremental)
 
     def _batch_size(self, n: int) -> int:
         if self.batch_size == "auto":
@@ -169,53 +155,6 @@ class Multilayer(BaseEstimator):
     def _rates(self) -> Rates:
         renamed = {"learning_rate": "learning_rate_init", "patience": "n_iter_no_change"}
         return Rates(*(float(getattr(self, renamed.get(name, name))) for name in Rates._fields))
-
-    def _progress(self, plan: Plan, rates: Rates, params: Params, incremental: bool) -> Progress:
-        dtype = params[0].W.dtype
-        memory = getattr(self, "_optimizer", None)
-        if memory is None or not incremental or memory.solver != self.solver:
-            memory = Memory(self.solver, rates.learning_rate, jax.device_get(start(plan, rates, params)))
-        best = self.best_validation_score_ if self.early_stopping else -self.best_loss_
-        best_params = getattr(self, "_best_params", params) if self.early_stopping else ()
-        numbers = (memory.learning_rate, self.t_, self._no_improvement_count, best)
-        rate, seen, waited, best = (jnp.asarray(np.asarray(number, dtype)) for number in numbers)
-        return Progress(params, memory.state, rate, seen, waited, best, best_params, jnp.asarray(False))
-
-    def _descend(self, training, n: int, incremental: bool) -> None:
-        """Train, keep the books, and say what scikit-learn would say."""
-        self.n_iter_, leg = 0, None
-        try:
-            for leg in training:
-                self._record(leg, n)
-            if self.n_iter_ == self.max_iter and not incremental and leg is not None and not leg.progress.stop:
-                warnings.warn(
-                    f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't converged "
-                    "yet.",
-                    ConvergenceWarning,
-                    stacklevel=5,
-                )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
-        if self.early_stopping and leg is not None:
-            self._keep(leg.progress.best_params)
-
-    def _record(self, leg: Leg, n: int) -> None:
-        progress, before = leg.progress, getattr(self, "_optimizer", None)
-        self._keep(progress.params)
-        self._optimizer = Memory(self.solver, float(progress.learning_rate), progress.opt_state)
-        self._no_improvement_count = int(progress.waited)
-        self.n_iter_ += len(leg.losses)
-        self.t_ += n * len(leg.losses)
-        self.loss_curve_ += leg.losses
-        self.loss_ = self.loss_curve_[-1]
-        if self.early_stopping:
-            self.validation_scores_ += leg.scores
-            self.best_validation_score_, self._best_params = float(progress.best), progress.best_params
-        else:
-            self.best_loss_ = -float(progress.best)
-        if self.verbose:
-            rate = self._optimizer.learning_rate
-            say(self, bool(progress.stop), rate if before is not None and rate < before.learning_rate else None)
 
     def _output(self, X) -> np.ndarray:
         """The outputs of the network, shape (n, n_outputs_)."""

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn import neural_network
 from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
@@ -15,14 +15,7 @@ from sklearn.utils.validation import column_or_1d
 from mlpjax.losses import Loss
 from mlpjax.sklearn import outputs
 from mlpjax.sklearn.base import Multilayer
-from mlpjax.sklearn.parameters import incremental, shared
-
-
-def _has_probabilities(estimator) -> bool:
-    loss = estimator.loss
-    if outputs.is_probability(loss):
-        return True
-    raise AttributeError(f"predict_proba is only available for losses of probabilities such as 'log_loss', not for {loss!r}")
+from mlpjax.sklearn.parameters import incremental, margins, probabilities, shared
 
 
 @dataclass(eq=False, repr=False)
@@ -105,9 +98,15 @@ class MLPClassifier(ClassifierMixin, Multilayer):
             y = column_or_1d(y, warn=True)
         self._check_classes(y, incremental)
         if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, y)
-            weights = of_class if weights is None else weights * of_class
+            weights = self._class_weights(y) if weights is None else weights * self._class_weights(y)
         return X, self._label_binarizer.transform(y).astype(bool), weights
+
+    def _class_weights(self, y) -> np.ndarray:
+        """The weight of each example; that of a class may be given before the class is seen."""
+        if y.ndim > 1:
+            return compute_sample_weight(self.class_weight, y)
+        of_classes = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        return of_classes[np.searchsorted(self.classes_, y)]
 
     def _check_classes(self, y, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
@@ -136,7 +135,7 @@ class MLPClassifier(ClassifierMixin, Multilayer):
         """Train.
 
         Args:
-            X: the examples, shape (n, d), an array, a frame or a sparse matrix, which is made dense.
+            X: the examples, shape (n, d), an array, a frame or a sparse matrix.
             y: their classes, shape (n,), or one column of 0 and 1 for each label.
             sample_weight: one weight for each example, shape (n,).
 
@@ -176,7 +175,16 @@ class MLPClassifier(ClassifierMixin, Multilayer):
         outputs = self._output(X)
         return self._label_binarizer.inverse_transform(outputs.ravel() if self.n_outputs_ == 1 else outputs)
 
-    @available_if(_has_probabilities)
+    @available_if(margins)
+    def decision_function(self, X):
+        """How far each output speaks for its class, 0 where it is undecided: the logits of a loss of signs.
+
+        Shape (n,) for two classes, else (n, classes).
+        """
+        z = 2 * self._output(X) - 1
+        return z.ravel() if self.n_outputs_ == 1 else z
+
+    @available_if(probabilities)
     def predict_proba(self, X):
         """The probability of each class in the order of `classes_`, shape (n, classes)."""
         p = self._output(X)
@@ -186,7 +194,7 @@ class MLPClassifier(ClassifierMixin, Multilayer):
             return p / p.sum(axis=1, keepdims=True)
         return p
 
-    @available_if(_has_probabilities)
+    @available_if(probabilities)
     def predict_log_proba(self, X):
         """The logarithm of `predict_proba`."""
         p = self.predict_proba(X)

@@ -5,7 +5,6 @@ the training, and stopping on the training loss or on a score, all judged on the
 """
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,69 +12,12 @@ import optax
 
 from mlpjax import penalties
 from mlpjax.gradients.backprop import backprop
-from mlpjax.network import MLP, forward_pass
-from mlpjax.sklearn.outputs import Score, output
-from mlpjax.sklearn.rules import Rates, Rule
+from mlpjax.network import MLP
+from mlpjax.sklearn.outputs import predictions
+from mlpjax.sklearn.progress import Examples, Plan, Progress, judged
+from mlpjax.sklearn.rules import Rates
+from mlpjax.sklearn.thin import Thin, dense
 from mlpjax.types import Layer, Params, Penalty
-
-
-class Plan(NamedTuple):
-    """What is compiled for.
-
-    Attributes:
-        mlp: the network.
-        rule: how the parameters move.
-        schedule: "constant", "invscaling" or "adaptive".
-        proximal: whether there is an L1 penalty.
-        share: the factor of the mean loss in what is reported; scikit-learn averages squared errors over the outputs.
-        score: how the validation set is judged; without one, training stops on its loss.
-    """
-
-    mlp: MLP
-    rule: Rule
-    schedule: str
-    proximal: bool
-    share: float
-    score: Score | None
-
-
-class Examples(NamedTuple):
-    """Arrays on the device.
-
-    Attributes:
-        x, y, weights: the examples, with a weight of 0 for a row that only fills up.
-        n: how many count.
-        shares: the part of them in each mini-batch; of training data.
-    """
-
-    x: jax.Array
-    y: jax.Array
-    weights: jax.Array
-    n: jax.Array
-    shares: jax.Array | None = None
-
-
-class Progress(NamedTuple):
-    """What goes from epoch to epoch.
-
-    Attributes:
-        params, opt_state: where training is.
-        learning_rate: of the next epoch.
-        seen: how many examples have been seen.
-        waited: epochs since the merit, a validation score or minus the loss, last rose by `tol`.
-        best: the highest merit.
-        best_params: the parameters then; empty without a validation set.
-        stop: whether training is over.
-    """
-
-    params: Params
-    opt_state: optax.OptState
-    learning_rate: jax.Array
-    seen: jax.Array
-    waited: jax.Array
-    best: jax.Array
-    best_params: Params
-    stop: jax.Array
 
 
 @functools.partial(jax.jit, static_argnames="plan")
@@ -112,7 +54,7 @@ def descend(plan: Plan, rates: Rates, progress: Progress, examples: Examples, va
         progress, loss = _epoch(plan, rates, progress, examples, _rows(orders, done))
         score = -loss if validation is None else _score(plan, progress.params, validation).astype(dtype)
         curves = jax.lax.dynamic_update_index_in_dim(curves, jnp.stack([loss, score]), done, 0)
-        return done + 1, _judged(plan, rates, progress, score), curves
+        return done + 1, judged(plan, rates, progress, score), curves
 
     done, progress, curves = jax.lax.while_loop(go_on, one, (0, progress, curves))
     return progress, done, curves
@@ -125,31 +67,39 @@ def _rows(array, rows):
 
 def _epoch(plan: Plan, rates: Rates, progress: Progress, examples: Examples, order):
     """One pass over the data; the mean of the losses of its mini-batches, each with the penalty before the step."""
-    optimizer = optax.with_extra_args_support(plan.rule(rates, progress.learning_rate))
 
     def step(carry, batch):
         params, opt_state, sum_of_losses = carry
         rows, share = batch
-        x, y, weights = (_rows(array, rows) for array in examples[:3])
-        penalty = _penalty(rates, jnp.sum(weights))
-
-        def smooth(params):
-            mean, gradient = backprop(plan.mlp, params, x, y, weights=weights)
-            return mean + penalty.l2 * _squares(params), mean, _decayed(gradient, params, penalty.l2)
-
-        value, mean, gradient = smooth(params)
-        extra = {"value": value, "grad": gradient, "value_fn": lambda params: smooth(params)[0]}
-        updates, opt_state = optimizer.update(gradient, opt_state, params, **extra)
-        after = optax.apply_updates(params, updates)
-        loss = value if plan.share == 1 else value - (1 - plan.share) * mean
-        if plan.proximal:
-            loss = loss + penalties.value(Penalty(l1=penalty.l1), params)
-            after = penalties.proximal_step(Penalty(l1=penalty.l1), after, progress.learning_rate)
-        return (after, opt_state, sum_of_losses + share * loss), None
+        x, y, weights = jax.tree.map(lambda array: _rows(array, rows), examples[:3])
+        some = (dense(x, plan.mlp.sizes[0]), y, weights)
+        params, opt_state, loss = _step(plan, rates, progress.learning_rate, params, opt_state, some)
+        return (params, opt_state, sum_of_losses + share * loss), None
 
     zero = jnp.zeros((), progress.best.dtype)
     (params, opt_state, loss), _ = jax.lax.scan(step, (progress.params, progress.opt_state, zero), (order, examples.shares))
     return progress._replace(params=params, opt_state=opt_state, seen=progress.seen + examples.n), loss
+
+
+def _step(plan: Plan, rates: Rates, learning_rate, params: Params, opt_state, batch):
+    """The parameters and the optimiser's state after a mini-batch, and its loss."""
+    x, y, weights = batch
+    penalty = _penalty(rates, jnp.sum(weights))
+
+    def smooth(params):
+        mean, gradient = backprop(plan.mlp, params, x, y, weights=weights)
+        return mean + penalty.l2 * _squares(params), mean, _decayed(gradient, params, penalty.l2)
+
+    value, mean, gradient = smooth(params)
+    extra = {"value": value, "grad": gradient, "value_fn": lambda params: smooth(params)[0]}
+    optimizer = optax.with_extra_args_support(plan.rule(rates, learning_rate))
+    updates, opt_state = optimizer.update(gradient, opt_state, params, **extra)
+    after = optax.apply_updates(params, updates)
+    loss = value if plan.share == 1 else value - (1 - plan.share) * mean
+    if plan.proximal:
+        loss = loss + penalties.value(Penalty(l1=penalty.l1), params)
+        after = penalties.proximal_step(Penalty(l1=penalty.l1), after, learning_rate)
+    return after, opt_state, loss
 
 
 def _penalty(rates: Rates, total) -> Penalty:
@@ -169,28 +119,12 @@ def _decayed(gradient: Params, params: Params, l2) -> Params:
 
 def _score(plan: Plan, params: Params, validation: Examples):
     assert plan.score is not None
-    outputs = output(plan.mlp, forward_pass(plan.mlp, params, validation.x).z[-1])
-    return plan.score(outputs, validation.y, validation.weights)
+    return plan.score(_outputs(plan.mlp, params, validation.x), validation.y, validation.weights)
 
 
-def _judged(plan: Plan, rates: Rates, progress: Progress, merit) -> Progress:
-    """The progress after an epoch of some merit; where that is NaN, nothing was waited for and nothing is better."""
-    waited = jnp.where(merit < progress.best + rates.tol, progress.waited + 1, 0)
-    better = merit > progress.best
-    kept = progress.best_params and jax.tree.map(functools.partial(jnp.where, better), progress.params, progress.best_params)
-    progress = progress._replace(waited=waited, best=jnp.where(better, merit, progress.best), best_params=kept)
-    return _scheduled(plan, rates, progress)
-
-
-def _scheduled(plan: Plan, rates: Rates, progress: Progress) -> Progress:
-    """The learning rate of the next epoch, or the end."""
-    rate, tired = progress.learning_rate, progress.waited > rates.patience
-    if plan.schedule == "invscaling":
-        rate = (rates.learning_rate / (progress.seen + 1) ** rates.power_t).astype(rate.dtype)
-    if plan.schedule != "adaptive":
-        return progress._replace(learning_rate=rate, stop=tired)
-    stop = tired & (rate <= 1e-6)
-    slower = tired & ~stop
-    return progress._replace(
-        learning_rate=jnp.where(slower, rate / 5, rate), waited=jnp.where(slower, 0, progress.waited), stop=stop
-    )
+def _outputs(mlp: MLP, params: Params, x: jax.Array | Thin):
+    """The outputs for all rows; thin ones are made dense and used some at a time."""
+    if isinstance(x, Thin):
+        rows = jax.tree.map(lambda array: array[:, None], x)
+        return jax.lax.map(lambda row: _outputs(mlp, params, dense(row, mlp.sizes[0]))[0], rows, batch_size=256)
+    return predictions(mlp, params, x)

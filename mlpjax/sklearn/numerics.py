@@ -5,12 +5,12 @@ import contextlib
 import jax
 import numpy as np
 
-from mlpjax.network import MLP, forward
-from mlpjax.sklearn.outputs import output
+from mlpjax.network import MLP
+from mlpjax.sklearn.outputs import predictions
 from mlpjax.types import Params
 
-BLOCK = 2**13
-"""Rows that are predicted in one call at most."""
+BLOCK = 2**26
+"""Bytes of the examples, or of the outputs of a layer, that are predicted in one call at most."""
 
 
 @contextlib.contextmanager
@@ -39,13 +39,23 @@ def _device(device):
 
 def predicted(mlp: MLP, params: Params, X, dtype) -> np.ndarray:
     """The outputs of a network for dense or sparse examples, some rows at a time."""
-    params = jax.device_put(params)
-    return np.concatenate([_block(mlp, params, X[start : start + BLOCK], dtype) for start in range(0, X.shape[0], BLOCK)])
+    params, at_once = jax.device_put(params), _rows_at_once(mlp, dtype)
+    X = X if isinstance(X, np.ndarray) else X.tocsr()
+    blocks = (X[start : start + at_once] for start in range(0, X.shape[0], at_once))
+    return np.concatenate([_block(mlp, params, block, dtype) for block in blocks])
+
+
+def _rows_at_once(mlp: MLP, dtype) -> int:
+    """A power of 2 of rows whose widest layer takes `BLOCK` bytes or less, but not so few or many that it would be slow."""
+    return 1 << int(np.clip(BLOCK // (max(mlp.sizes) * np.dtype(dtype).itemsize), 16, 2**13)).bit_length() - 1
 
 
 def _block(mlp: MLP, params: Params, X, dtype) -> np.ndarray:
     """The outputs for a block; its rows are filled up to a power of 2, so that a few compilations serve every number."""
-    n = X.shape[0]
-    dense = np.asarray(X if isinstance(X, np.ndarray) else X.toarray(), dtype)
-    rows = np.pad(dense, ((0, max(16, 1 << (n - 1).bit_length()) - n), (0, 0)))
-    return np.array(output(mlp, forward(mlp, params, rows).z[-1])[:n])
+    n, features = X.shape
+    rows = np.zeros((max(16, 1 << (n - 1).bit_length()), features), dtype)
+    if isinstance(X, np.ndarray):
+        rows[:n] = X
+    else:
+        X.astype(dtype, copy=False).toarray(out=rows[:n])
+    return np.array(predictions(mlp, params, rows)[:n])

@@ -1,6 +1,7 @@
 """What scikit-learn calls a loss, as a record of `losses`; and what an output says: a number, a probability, a class."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import jax
@@ -8,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import xlogy
 
-from mlpjax import losses
+from mlpjax import losses, metrics
 from mlpjax.activations import Activation
 from mlpjax.losses import Loss
-from mlpjax.network import MLP
-from mlpjax.types import Scalar
+from mlpjax.network import MLP, forward_pass
+from mlpjax.types import Params, Scalar
 
 poisson_deviance = dataclasses.replace(
     losses.poisson_loss,
@@ -82,29 +83,30 @@ def output(mlp: MLP, z: jax.Array) -> jax.Array:
     return (z + 1) / 2 if mlp.loss.target is losses.SIGNS else mlp.loss.inverse_link(z)
 
 
+@functools.partial(jax.jit, static_argnames="mlp")
+def predictions(mlp: MLP, params: Params, x: jax.Array) -> jax.Array:
+    """The outputs for dense examples, shape (n, outputs)."""
+    return output(mlp, forward_pass(mlp, params, x).z[-1])
+
+
 Score = Callable[[jax.Array, jax.Array, jax.Array], Scalar]
 """`score(output, y, weights)`, jittable, `y` as the loss takes it."""
 
 
 def accuracy(output: jax.Array, y: jax.Array, weights: jax.Array) -> Scalar:
     """The share of the examples of which every output lies on the right side of 1/2."""
-    return jnp.average(jnp.all((output > 0.5) == (y > 0.5), axis=1), weights=weights)
+    return metrics.accuracy(jnp.all((output > 0.5) == (y > 0.5), axis=1), weights)
 
 
 def top_accuracy(output: jax.Array, y: jax.Array, weights: jax.Array) -> Scalar:
     """The share of the examples whose largest output is that of their class, `y` a label or a row for each."""
     labels = y if y.ndim == 1 else jnp.argmax(y, axis=1)
-    return jnp.average(jnp.argmax(output, axis=1) == labels, weights=weights)
+    return metrics.accuracy(jnp.argmax(output, axis=1) == labels, weights)
 
 
 def r2(output: jax.Array, y: jax.Array, weights: jax.Array) -> Scalar:
     """The coefficient of determination, averaged over the outputs; NaN where an output is not finite."""
-    share = weights[:, None] / jnp.sum(weights)
-    residual = jnp.sum(share * (y - output) ** 2, axis=0)
-    spread = jnp.sum(share * (y - jnp.sum(share * y, axis=0)) ** 2, axis=0)
-    constant = jnp.where(residual == 0, 1.0, 0.0)
-    score = jnp.mean(jnp.where(spread == 0, constant, 1 - residual / jnp.where(spread == 0, 1, spread)))
-    return jnp.where(jnp.all(jnp.isfinite(output)), score, jnp.nan)
+    return jnp.where(jnp.all(jnp.isfinite(output)), metrics.r2(output, y, weights), jnp.nan)
 
 
 def activation(given):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import column_or_1d
 
 from mlpjax import checks, losses
 from mlpjax.losses import Loss
+from mlpjax.network import MLP
 from mlpjax.sklearn import outputs
 from mlpjax.sklearn.base import Multilayer
 from mlpjax.sklearn.parameters import incremental, shared
@@ -53,7 +54,7 @@ class MLPRegressor(RegressorMixin, Multilayer):
     def _targets(self, mlp, y, dtype) -> np.ndarray:
         y = y.astype(dtype)
         if mlp.loss.target is not losses.NUMBERS:
-            checks.check_data(mlp, np.zeros((len(y), mlp.sizes[0])), y)
+            checks.check_data(MLP((1, mlp.sizes[-1]), loss=mlp.loss), np.zeros((len(y), 1)), y)
         return y
 
     def _strata(self, y) -> None:
@@ -66,7 +67,7 @@ class MLPRegressor(RegressorMixin, Multilayer):
         """Train.
 
         Args:
-            X: the examples, shape (n, d), an array, a frame or a sparse matrix, which is made dense.
+            X: the examples, shape (n, d), an array, a frame or a sparse matrix.
             y: their targets, shape (n,) or (n, outputs).
             sample_weight: one weight for each example, shape (n,).
 

@@ -9,8 +9,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
 
-from mlpjax.sklearn.descent import Examples, Plan, Progress, descend
+from mlpjax.sklearn.descent import descend
+from mlpjax.sklearn.progress import Examples, Plan, Progress
 from mlpjax.sklearn.rules import Rates
+from mlpjax.sklearn.thin import densified, thinned
 
 AT_ONCE = 50
 """Epochs in one call at most, unless that is a long call: Ctrl-C is heard between calls."""
@@ -40,14 +42,16 @@ def batches(n: int, size: int) -> Batches:
     return Batches(n, size, -(-n // size)) if size < n else Batches(n, -(-n // 8) * 8, 1)
 
 
-def padded(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, rows: int) -> Examples:
-    """The arrays with rows of 0 at their ends, those without weight."""
-    weights = np.ones(len(x), x.dtype) if weights is None else weights.astype(x.dtype)
+def padded(x, y: np.ndarray, weights: np.ndarray | None, rows: int) -> Examples:
+    """The examples, an array or a sparse matrix, with rows of 0 at their ends, those without weight."""
+    n, dtype = x.shape[0], x.dtype
+    weights = np.ones(n, dtype) if weights is None else weights.astype(dtype)
 
     def filled(array):
-        return jnp.asarray(np.pad(array, [(0, rows - len(x))] + [(0, 0)] * (array.ndim - 1)))
+        return jnp.asarray(np.pad(array, [(0, rows - n)] + [(0, 0)] * (array.ndim - 1)))
 
-    return Examples(filled(x), filled(y), filled(weights), jnp.asarray(np.asarray(len(x), x.dtype)))
+    thin = None if isinstance(x, np.ndarray) else thinned(x, rows)
+    return Examples(filled(densified(x)) if thin is None else thin, filled(y), filled(weights), jnp.asarray(np.asarray(n, dtype)))
 
 
 def split(x, y, weights, fraction: float, strata, random_state):
@@ -59,7 +63,7 @@ def split(x, y, weights, fraction: float, strata, random_state):
     arrays = [x, y] if weights is None else [x, y, weights]
     parts = train_test_split(*arrays, random_state=random_state, test_size=fraction, stratify=strata)
     train, held_out = ((*parts[side::2], None)[:3] for side in (0, 1))
-    if len(held_out[0]) < 2:
+    if held_out[0].shape[0] < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     return train, held_out
 
@@ -118,7 +122,7 @@ def legs(
 ) -> Iterator[Leg]:
     """Train, and say how it goes every few epochs, or after each one, until the stopping rule or the epochs end it."""
     at_once = int(np.clip(WORK // (orders.cut.rows * plan.mlp.parameter_count), 1, AT_ONCE))
-    examples = examples._replace(shares=jnp.asarray(orders.cut.shares.astype(examples.x.dtype)))
+    examples = examples._replace(shares=jnp.asarray(orders.cut.shares.astype(examples.weights.dtype)))
     stop = False
     while epochs and not stop:
         moment, drawn = orders.spent(), orders.draw(1 if one_by_one else min(epochs, at_once))
