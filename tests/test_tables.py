@@ -23,7 +23,8 @@ from mlpjax import MLP, fit, init, predict
 from mlpjax.data import Choices, decode, load_table, open_source, unlabelled
 from mlpjax.data.bundled import NAMES, bundled
 from mlpjax.data.examples import features, labelled
-from mlpjax.data.inference import fit_preprocessing, natural_order
+from mlpjax.data.inference import fit_preprocessing
+from mlpjax.data.spellings import natural_order
 from mlpjax.data.survey import survey
 
 
@@ -120,6 +121,7 @@ def test_the_preprocessing_is_fitted_on_the_training_part():
     assert data.notes == (
         "target age taken as numbers",
         f"{table()['age'].null_count} of 200 rows have no target and are left out",
+        "columns taken as categories: 'city' (4), 'kind' (3)",
     )
 
 
@@ -174,6 +176,7 @@ def test_kinds_are_inferred_and_notes_given():
         "column 'same' is 'x' in every row and is dropped",
         "column 'one number' is '1' in every row and is dropped",
         "column 'nothing' is missing in every row and is dropped",
+        "column 'city' taken as 4 categories",
     )
     encoded = features(preprocessing, next(labelled(preprocessing, open_source(data))).raw)
     assert encoded[:4, preprocessing.features.index("known or not is missing")].tolist() == [0, 1, 0, 1]
@@ -239,8 +242,12 @@ def unusable():
     yield "'x' holds bytes", {"x": [b"a", b"b"] * 50, "y": y}, Choices("y")
     yield "'x' holds inf in row 2", {"x": [1.0, np.inf] * 50, "y": y}, Choices("y")
     yield "'x' holds text of more than 50 kinds, such as 'id0' in row 1", {"x": [f"id{i}" for i in x], "y": y}, Choices("y")
-    yield "such as 'k' in row 51", {"x": [*map(str, x[:50]), "k", *map(str, x[51:])], "y": y}, Choices("y")
-    yield "numeric but holds '1e200' in row 2", {"x": [" 1", "1e200"] * 50, "y": y}, Choices("y", numeric=("x",))
+    yield (
+        "'x' looks like numbers but holds 'k' in row 51: write plain numbers",
+        {"x": [*map(str, x[:50]), "k", *map(str, x[51:])], "y": y},
+        Choices("y"),
+    )
+    yield "numeric but holds '1e.200' in row 2", {"x": [" 1", "1e200"] * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' is to be numeric but holds 'b' in row 1", {"x": list("ba") * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' has more than 1000 categories", {"x": list(range(2000)), "y": list(range(2000))}, Choices("y", categorical=("x",))
     yield "'x' holds 1e\\+200 in row 2, which is no number", {"x": [1.0, 1e200] * 50, "y": y}, Choices("y")
@@ -278,8 +285,8 @@ def test_choices_that_contradict_each_other(options, message):
 def test_the_fraction_held_out(fraction):
     with pytest.raises(ValueError, match="more than 0 and less than 1"):
         load_table(table(), Choices("kind"), test_fraction=fraction)
-    with pytest.raises(ValueError, match="too few rows with a target, of a class with two examples or more, 0, to hold out 20%"):
-        load_table({"x": [1.0, 2.0], "y": ["a", "b"]}, Choices("y"))
+    with pytest.raises(ValueError, match="the table has one row with a target, too few to hold out 20% of them for test"):
+        load_table({"x": [1.0], "y": [1.5]}, Choices("y"))
 
 
 BAD_FILES = {

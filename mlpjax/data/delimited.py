@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from mlpjax.data.cells import MISSING, Batch, number
+from mlpjax.data.cells import Batch
+from mlpjax.data.spellings import MISSING, number
 
 _BLOCK = 2**22
 _HEAD = 2**20

@@ -12,6 +12,7 @@ from mlpjax.data.cells import Batch
 from mlpjax.data.columns import CATEGORICAL, NUMERIC, Column, Columns, Statistics, encode
 from mlpjax.data.preprocessing import Preprocessing, Target
 from mlpjax.data.sources import Source
+from mlpjax.data.spellings import key
 from mlpjax.types import Data
 
 
@@ -64,7 +65,7 @@ def raw_targets(target: Target, batch: Batch, first_row: int = 0) -> np.ndarray:
     values = cells.raw(tuple(Column(name, kind, target.classes) for name in target.names), batch, first_row)
     if target.classes and (values < 0).any():
         row = int(np.argmax(values[:, 0] < 0))
-        found = cells.key(batch.column(target.names[0])[row].as_py())
+        found = key(batch.column(target.names[0])[row].as_py())
         raise ValueError(
             f"target {target.names[0]!r} is {found!r:.80} in row {first_row + row + 1}, which is none of the classes of "
             f"training: {', '.join(target.classes[:20])}"

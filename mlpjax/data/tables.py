@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mlpjax.data import inference
+from mlpjax.data import inference, targets
 from mlpjax.data.examples import joined, labelled, numbered, raw_targets, ready
 from mlpjax.data.preprocessing import Preprocessing, Target
 from mlpjax.data.sources import Source, open_source
@@ -88,7 +88,7 @@ def load_table(
     """
     source = open_source(table, delimiter=delimiter)
     choices.check(source.names)
-    target, _ = inference.infer_target(survey(source, _target_only(source, choices)), choices)
+    target, _ = targets.infer_target(survey(source, _target_only(source, choices)), choices)
     labels = np.concatenate([raw_targets(target, batch, row) for row, batch in numbered(source)])
     kept = np.flatnonzero(~np.isnan(labels).any(axis=1))
     train, test, doubts = split(labels[kept], target, seed, test_fraction)
@@ -128,12 +128,13 @@ def split(labels: np.ndarray, target: Target, seed: int, test_fraction: float) -
     if not 0 < test_fraction < 1:
         raise ValueError(f"the part to hold out must be more than 0 and less than 1, got {test_fraction}")
     strata = labels[:, 0].astype(int) if target.classes else np.zeros(len(labels), int)
-    single = np.bincount(strata)[strata] < 2
+    single = (np.bincount(strata)[strata] < 2) & bool(target.classes)
     rest, alone = np.flatnonzero(~single), np.flatnonzero(single)
     count, kinds = math.ceil(test_fraction * len(rest)), len(np.unique(strata[rest]))
     if not 0 < count < len(rest):
-        kind = "a target, of a class with two examples or more" if target.classes else "a target"
-        raise ValueError(f"too few rows with {kind}, {len(rest)}, to hold out {test_fraction:.0%} of them for test")
+        rows = "one row" if len(rest) == 1 else f"{len(rest)} rows"
+        kind = "a target, of a class with two or more" if target.classes else "a target"
+        raise ValueError(f"the table has {rows} with {kind}, too few to hold out {test_fraction:.0%} of them for test")
     balanced = kinds <= min(count, len(rest) - count)
     train, test = train_test_split(rest, test_size=count, random_state=seed, stratify=strata[rest] if balanced else None)
     notes = [f"{len(alone)} classes have a single example each, which is trained on and never tested"] * bool(len(alone))
