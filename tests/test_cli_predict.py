@@ -82,7 +82,10 @@ def test_classes_and_their_probabilities(trained):
 
 def test_an_unknown_category_and_missing_cells_are_predicted_too(here, trained):
     write("new.csv", {"size": [100, None], "rooms": [3, 4], "city": ["Oslo", None], "garden": ["true", None], "age": [None, 5]})
-    assert np.isfinite(numbers(good("predict", trained / "numbers", "new.csv").stdout)).all()
+    result = good("predict", trained / "numbers", "new.csv")
+    assert np.isfinite(numbers(result.stdout)).all()
+    assert "warning: column 'city' has 1 cell with a value that training did not have, such as 'Oslo'" in result.stderr
+    assert "warning: column 'size' has 1 missing cell, and training had none" in result.stderr
 
 
 def test_names_with_commas_and_quotes_come_back_whole(here):
@@ -144,6 +147,12 @@ def test_evaluate_with_weights(here, trained, expected):
     assert said["metrics"]["r2"] == pytest.approx(
         metrics.r2_score(table["price"], expected, sample_weight=table["weight"]), rel=1e-6
     )
+
+
+def test_evaluate_with_weights_that_are_all_0(here, trained):
+    write("houses.csv", commands.houses() | {"weight": [0] * 150})
+    said = commands.refused("evaluate", trained / "numbers", "houses.csv", "--weights", "weight")
+    assert said == "the weights 'weight' are 0 in all the rows of houses.csv: one at least must count"
 
 
 def test_inspect(trained):

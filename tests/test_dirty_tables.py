@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlpjax.data import Choices, load_table, open_source
+from mlpjax.data import Choices, load_table, open_source, unlabelled
+from mlpjax.data.examples import labelled
 from mlpjax.data.inference import fit_preprocessing
 from mlpjax.data.survey import survey
 
@@ -126,3 +127,20 @@ def test_other_nameless_columns_are_kept_with_a_note():
     assert data.features == ("column 1", "a")
     assert data.notes[1] == "'column 1' has no name of its own in the table"
     assert load_table({"row": np.arange(N), "y": Y}, Choices("y")).features == ("row",)
+
+
+def test_what_training_did_not_have_is_told():
+    data = {"city": ["Lima", "Oslo"] * 30, "age": np.arange(N) % 7, "kind": ["a", None, "b"] * 20, "y": Y}
+    preprocessing = fitted(data).preprocessing
+    table = pa.table({"kind": ["c", None, "a", "d"], "age": [1, None, None, 1], "city": [None, "Rome", "Lima", "Lima"]})
+    source = open_source(table)._replace(batches=lambda: iter(table.to_batches(1)))
+    with pytest.warns(RuntimeWarning) as told:
+        assert len(list(unlabelled(preprocessing, source))) == 4
+    assert [str(warning.message) for warning in told] == [
+        "column 'city' has 1 cell with a value that training did not have, such as 'Rome': taken as none of the known categories",
+        "column 'city' has 1 missing cell, and training had none: taken as none of the known categories",
+        "column 'age' has 2 missing cells, and training had none: taken as the mean",
+        "column 'kind' has 2 cells with values that training did not have, such as 'c': taken as none of the known categories",
+    ]
+    with pytest.warns(RuntimeWarning, match="'city' has 1 cell with a value"):
+        list(labelled(preprocessing, pa.table({"city": ["Rome"], "age": [1], "kind": ["a"], "y": [1.0]})))

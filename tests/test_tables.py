@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpjax import MLP, fit, init, predict
-from mlpjax.data import Choices, decode, load_table, open_source, unlabelled
+from mlpjax.data import Choices, decode, load_table, open_source, stream, unlabelled
 from mlpjax.data.bundled import NAMES, bundled
 from mlpjax.data.examples import features, labelled
 from mlpjax.data.inference import fit_preprocessing
@@ -151,8 +151,18 @@ def test_weights():
     assert sorted(np.concatenate([loaded.weights_train, loaded.weights_test])) == list(range(10))
     with pytest.raises(ValueError, match="the weights 'w' must be 0 or more; row 3 holds -1"):
         load_table(data | {"w": [1, 1, -1, *range(7)]}, Choices("y", weights="w"))
-    with pytest.raises(ValueError, match="the weights 'w' must be 0 or more; row 2 holds nan"):
+    with pytest.raises(ValueError, match="the weights 'w' must be 0 or more; row 2 holds no weight"):
         load_table(data | {"w": ["1", "NA", *"12345678"]}, Choices("y", weights="w"))
+
+
+@pytest.mark.parametrize("read", [load_table, stream])
+def test_weights_that_are_all_0(read):
+    data = {"x": np.arange(300.0), "y": np.arange(300) / 7, "w": np.zeros(300)}
+    with pytest.raises(ValueError, match="the weights 'w' are 0 in all the training rows: one at least must count"):
+        read(data, Choices("y", weights="w"))
+    data["w"][150] = 1
+    with pytest.raises(ValueError, match="the weights 'w' are 0 in all the test rows"):
+        read(data, Choices("y", weights="w"), test_fraction=0.01)
 
 
 def test_kinds_are_inferred_and_notes_given():
@@ -428,7 +438,9 @@ def test_prediction_takes_columns_in_any_order_and_type():
         (got,) = unlabelled(preprocessing, open_source(other))
         np.testing.assert_array_equal(got, expected)
     strange = data.set_column(2, "city", pa.array(["Rome"] * 200))
-    (got,) = unlabelled(preprocessing, open_source(strange))
+    told = r"column 'city' has 200 cells with values that training did not have, such as 'Rome': taken as none of the known"
+    with pytest.warns(RuntimeWarning, match=told):
+        (got,) = unlabelled(preprocessing, open_source(strange))
     assert not got[:, [i for i, name in enumerate(preprocessing.features) if name.startswith("city")]].any()
     with pytest.raises(ValueError, match="lacks columns 'age', 'city', which training had"):
         next(unlabelled(preprocessing, open_source(data.drop(["age", "city"]))))

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from mlpjax.data import inference, targets
-from mlpjax.data.examples import joined, labelled, numbered, raw_targets, ready
+from mlpjax.data.examples import check_weights, joined, labelled, numbered, raw_targets, ready
 from mlpjax.data.preprocessing import Preprocessing, Target
 from mlpjax.data.sources import Source, open_source
 from mlpjax.data.survey import Choices, survey
@@ -95,9 +95,11 @@ def load_table(
     training = np.zeros(len(labels), bool)
     training[kept[train]] = True
     preprocessing, notes = inference.fit_preprocessing(survey(source, choices, training.__getitem__), choices)
-    rows = joined(list(labelled(preprocessing, source, choices.weights)))
+    rows = joined(list(labelled(preprocessing, source, choices.weights, training=True)))
     parts = (ready(preprocessing, jax.tree.map(operator.itemgetter(part), rows)) for part in (train, test))
     (x_train, y_train, weights_train), (x_test, y_test, weights_test) = parts
+    check_weights(choices.weights, "training rows", [weights_train])
+    check_weights(choices.weights, "test rows", [weights_test])
     return Dataset(source.name, x_train, y_train, x_test, y_test, preprocessing, weights_train, weights_test, (*notes, *doubts))
 
 

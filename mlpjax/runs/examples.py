@@ -77,6 +77,9 @@ def of_dataset(dataset: Dataset, validation: float = 0.0) -> Prepared:
     if count >= n:
         raise ValueError(f"to hold out {validation:g} of {n} training examples for validation leaves none to train on")
     kept, held_out = _rows(training, slice(count, None)), _rows(training, slice(count))
+    for part, examples in {"training": kept, "validation": held_out}.items():
+        if examples.weights is not None and len(examples.x) and not examples.weights.any():
+            raise ValueError(f"the weights are 0 in all the {part} rows: one at least must count")
     name = Path(dataset.name).name
     return Prepared(name, dataset.preprocessing, dataset.notes, kept, test, held_out if count else None)
 
