@@ -187,6 +187,14 @@ def test_check_proves_every_method(here, trained):
     assert good("check", trained / "houses.csv", *options).output.count("exact") == len(mlpjax.gradients.METHODS)
 
 
+def test_check_with_weights(here):
+    write("houses.csv", columns("size", "rooms", "price", "weight"))
+    options = ["-t", "price", "--weights", "weight", "--layers", "2", "--examples", "4"]
+    said = json.loads(good("check", "houses.csv", *options, "--json").stdout)
+    assert said["sizes"] == [2, 2, 1]
+    assert all(one["error"] <= one["limit"] for one in said["methods"])
+
+
 def test_check_finds_a_wrong_gradient(here, trained, monkeypatch):
     monkeypatch.setattr("mlpjax.runs.training.relative_error", lambda *arguments: 1e-3)
     result = call("check", trained / "houses.csv", "-t", "price", "--layers", "2", "--examples", "2")

@@ -89,7 +89,7 @@ def test_every_data_frame_gives_the_same_data_set(name):
     same(load_table(FRAMES[name](table()), Choices("kind")), load_table(table(), Choices("kind")))
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_standard_input_and_the_delimiter(delimiter, tmp_path):
     text = table().to_pandas().to_csv(index=False, sep=delimiter).encode("utf-8-sig")
     (tmp_path / "t.txt").write_bytes(text)
@@ -97,6 +97,20 @@ def test_standard_input_and_the_delimiter(delimiter, tmp_path):
     same(load_table(io.BytesIO(text), Choices("kind")), expected)
     same(load_table(tmp_path / "t.txt", Choices("kind")), expected)
     same(load_table(tmp_path / "t.txt", Choices("kind"), delimiter=delimiter), expected)
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;\r"])
+def test_a_first_line_that_names_the_delimiter(first):
+    text = table().to_pandas().to_csv(index=False, sep=";")
+    same(load_table(io.BytesIO(f"\ufeff{first}\n{text}".encode()), Choices("kind")), load_table(table(), Choices("kind")))
+
+
+def test_a_mapping_with_an_array_of_two_axes():
+    x = np.arange(60.0).reshape(20, 3)
+    data = load_table({"x": x, "y": np.arange(20) / 7}, Choices("y"))
+    assert data.features == ("x0", "x1", "x2")
+    (got,) = unlabelled(data.preprocessing, {"x": x})
+    assert got.shape == (20, 3)
 
 
 def test_the_copy_of_standard_input_goes_with_its_source(tmp_path, monkeypatch):
@@ -248,6 +262,8 @@ def unusable():
     yield "'x' holds dates or times .turn them into numbers", {"x": pa.array(x, pa.date32()), "y": y}, Choices("y")
     yield "'x' holds dates as text", {"x": [f"2024-01-{i % 28 + 1:02}" for i in x], "y": y}, Choices("y")
     yield "'x' holds dates as text", {"x": [f"{i + 1000}-01-02 12:00" for i in range(2000)], "y": list(range(2000))}, Choices("y")
+    periods = pa.array(pd.period_range("2020-01", periods=100, freq="M"))
+    yield r"'x' holds dates or times .*\. Drop them \(drop\)$", {"x": periods, "y": y}, Choices("y")
     yield r"'x' holds list<\w+: int64> in its cells", {"x": [[1]] * 100, "y": y}, Choices("y")
     yield "'x' holds bytes", {"x": [b"a", b"b"] * 50, "y": y}, Choices("y")
     yield "'x' holds inf in row 2", {"x": [1.0, np.inf] * 50, "y": y}, Choices("y")
@@ -453,7 +469,7 @@ def test_from_a_table_to_predictions_in_its_own_words():
     width, colour = rng.normal(10, 3, 300), rng.choice(["red", "green"], 300)
     kind = np.where((width > 10) ^ (colour == "red"), "apple", "pear")
     data = load_table({"width": width, "colour": colour, "kind": kind}, Choices("kind"))
-    mlp = MLP((len(data.features), 8, data.outputs), "tanh", data.loss)
+    mlp = MLP((len(data.features), 8, data.outputs), "tanh", "softmax_cross_entropy_with_integer_labels")
     params = init(mlp, jax.random.key(0), dtype=np.float32)
     optimizer = optax.adam(0.02)
     state, _ = fit(mlp, params, data.x_train, data.y_train, key=jax.random.key(1), optimizer=optimizer, epochs=50)

@@ -22,7 +22,7 @@ def refusal(array: Batch) -> str:
     value_type = array.type.value_type if kind.is_dictionary(array.type) else array.type
     if kind.is_temporal(value_type):
         return "holds dates or times"
-    if getattr(value_type, "extension_name", "") == "pandas.period":
+    if _is_period(value_type):
         return "holds dates or times"
     if kind.is_nested(value_type) or kind.is_union(value_type):
         return f"holds {value_type} in its cells"
@@ -31,12 +31,17 @@ def refusal(array: Batch) -> str:
     return ""
 
 
+def _is_period(kind: Batch) -> bool:
+    """Whether a type is that of pandas for months, quarters and the like, which are whole numbers underneath."""
+    return getattr(kind, "extension_name", "") == "pandas.period"
+
+
 def plain(array: Batch) -> Batch:
     """The same cells as nulls, booleans, numbers or text: dictionaries, runs, views and extension types unpacked."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(array.type, pa.BaseExtensionType):
+    if isinstance(array.type, pa.BaseExtensionType) and not _is_period(array.type):
         array = array.storage
     if pa.types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)

@@ -12,7 +12,7 @@ from mlpjax.data.cells import Batch
 from mlpjax.data.columns import CATEGORICAL, NUMERIC, Column, Columns, Statistics, encode
 from mlpjax.data.preprocessing import Preprocessing, Target
 from mlpjax.data.sources import Source, open_source
-from mlpjax.data.spellings import key
+from mlpjax.data.spellings import is_whole, key
 from mlpjax.types import Data
 
 
@@ -198,7 +198,7 @@ def decode(preprocessing: Preprocessing, prediction: Data, probabilities: bool =
         probabilities: for classes, a column "probability of …" for each beside the likeliest.
 
     Returns:
-        A `pyarrow.Table` with a column for each target.
+        A `pyarrow.Table` with a column for each target; classes that are whole numbers come as numbers.
 
     Raises:
         ValueError: the prediction has another shape, or probabilities of numbers are asked for.
@@ -215,8 +215,16 @@ def decode(preprocessing: Preprocessing, prediction: Data, probabilities: bool =
             raise ValueError(f"target {', '.join(target.names)} is a number: it has no probabilities of classes")
         mean, scale = preprocessing.target_statistics
         return pa.table(list((prediction * scale + mean).T), names=list(target.names))
-    likeliest = pa.array(np.array(target.classes, object)[prediction.argmax(axis=1)], pa.string())
+    classes = _values(target.classes)
+    likeliest = pa.array(classes[prediction.argmax(axis=1)], pa.string() if classes.dtype == object else None)
     shown = list(prediction.T) if probabilities else []
     return pa.table(
         [likeliest, *shown], names=[*target.names, *(f"probability of {name}" for name in target.classes)][: 1 + len(shown)]
     )
+
+
+def _values(classes: tuple[str, ...]) -> np.ndarray:
+    """The classes as a table holds them: int64 if all are whole numbers of that size, text otherwise."""
+    if all(is_whole(text) and abs(int(text)) < 2**63 for text in classes):
+        return np.array([int(text) for text in classes], np.int64)
+    return np.array(classes, object)

@@ -45,9 +45,11 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
     Args:
         table: the path of a CSV (.csv, .tsv, .txt, compressed or not), Parquet, Arrow (.arrow, .feather, .ipc) or NumPy
             (.npz) file; a binary file object with CSV in it, such as `sys.stdin.buffer`, which is first copied to a temporary
-            file; a data frame of pandas, polars or any other library with the Arrow interface; or a mapping from names to arrays.
+            file; a data frame of pandas, polars or any other library with the Arrow interface; or a mapping from names to
+            columns; an array of two axes is as many columns as in an .npz file: x of shape (n, 3) gives x0, x1 and x2.
             A `Source` is returned as it is.
-        delimiter: of CSV; the commonest of comma, semicolon and tab in the header unless given.
+        delimiter: of CSV; the commonest of comma, semicolon, tab and | in the header unless given, or what a first line
+            such as sep=; says.
         memory: the most bytes that the arrays of an .npz file may take.
 
     Raises:
@@ -177,8 +179,16 @@ def _from_frame(table: Any) -> Any:
     if type(table).__module__.partition(".")[0] == "pandas":
         return pa.Table.from_pandas(table, preserve_index=False)  # an index is no column
     if isinstance(table, Mapping):
-        return pa.table({str(column): np.asarray(values) if np.ndim(values) == 1 else values for column, values in table.items()})
+        columns: dict[str, Any] = {}
+        for name, values in table.items():
+            flat = getattr(values, "ndim", 0) != 2
+            columns |= {str(name): _plain(values)} if flat else archives.spread(str(name), np.asarray(values))
+        return pa.table(columns)
     return pa.table(table)
+
+
+def _plain(values: Any) -> Any:
+    return np.asarray(values) if np.ndim(values) == 1 else values
 
 
 def _parquet(path: Path) -> Source:

@@ -31,6 +31,11 @@ def number(text: str) -> float:
     return float(text) if _NUMBER.fullmatch(text) else np.nan
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number as `key` spells it."""
+    return _WHOLE.fullmatch(text) is not None
+
+
 def is_code(text: str) -> bool:
     """Whether a text is a number with needless zeros before it.
 

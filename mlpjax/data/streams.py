@@ -180,6 +180,11 @@ def stream(
     if not (store.rows and len(test.x) and (len(validation.x) or not validation_fraction)):
         raise ValueError(f"{source.name} has too few rows with a target, {found.labelled}, to hold a part of them out")
     chunks = max(min(memory // 16, WINDOW) // (store.chunk * width * 8), 1)
+    if max(test_fraction, validation_fraction) > most:
+        notes = (
+            *notes,
+            f"each part held out is at most {most:.2%} of the rows: more would hardly tell more, and stays in memory",
+        )
     made = Stream(source.name, preprocessing, notes, store.rows, batch_size, validation, test, seed, chunks, store)
     check_weights(choices.weights, "training rows", (weights for _, _, *rest in made.batches(0) for weights in rest))
     check_weights(choices.weights, "test rows", [test.weights])

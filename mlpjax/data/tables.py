@@ -49,16 +49,6 @@ class Dataset(NamedTuple):
         return self.preprocessing.target.classes
 
     @property
-    def target_scale(self) -> float:
-        """What a standardised target of 1 stands for in the (first) target's own unit; 1 for a classification."""
-        return 1.0 if self.classes else float(self.preprocessing.target_statistics.scale[0])
-
-    @property
-    def loss(self) -> str:
-        """The name of the loss that suits the targets."""
-        return "softmax_cross_entropy_with_integer_labels" if self.classes else "squared_error"
-
-    @property
     def outputs(self) -> int:
         """The number of outputs: one for each class, or one for each number."""
         return self.preprocessing.outputs
