@@ -26,6 +26,7 @@ from mlpjax.data.examples import features, labelled
 from mlpjax.data.inference import fit_preprocessing
 from mlpjax.data.spellings import natural_order
 from mlpjax.data.survey import survey
+from mlpjax.runs.examples import of_dataset
 
 
 def table(n: int = 200) -> pa.Table:
@@ -177,6 +178,15 @@ def test_weights_that_are_all_0(read):
     data["w"][150] = 1
     with pytest.raises(ValueError, match="the weights 'w' are 0 in all the test rows"):
         read(data, Choices("y", weights="w"), test_fraction=0.01)
+
+
+def test_validation_rows_whose_weights_are_all_0():
+    data = {"x": np.arange(300.0), "y": np.arange(300) / 7, "w": np.ones(300)}
+    loaded = load_table(data, Choices("y", weights="w"))
+    loaded.weights_train[:5] = 0
+    assert of_dataset(loaded, 0.1).validation.weights.sum() == 19
+    with pytest.raises(ValueError, match="the weights are 0 in all the validation rows"):
+        of_dataset(loaded, 0.02)
 
 
 def test_kinds_are_inferred_and_notes_given():

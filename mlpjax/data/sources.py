@@ -108,27 +108,30 @@ def readable(name: str):
 
 
 def _file(path: Path, delimiter: str | None, memory: int) -> Source:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    last = suffixes[-1] if suffixes else ""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
     with path.open("rb") as file:  # the operating system's own word on what is not there or not allowed
         beginning = file.read(1)
-    if last in (".gz", ".bz2", ".zst", ".lz4"):
-        last = suffixes[-2] if len(suffixes) > 1 else ""
-        known = CSV
-    else:
-        known = CSV + PARQUET + ARROW + NPZ
-    if last not in known:
-        raise ValueError(f"{path}: the name of the file must end in one of {' '.join(known)} to say what it is")
+    ending = _ending(path)
     if not beginning:
         raise ValueError(f"{path} is empty")
-    if last in CSV:
+    if ending in CSV:
         return _csv(str(path), path, delimiter)
     with readable(str(path)):
-        if last in NPZ:
+        if ending in NPZ:
             return _in_memory(archives.load(path, memory), str(path))
-        return _parquet(path) if last in PARQUET else _arrow(path)
+        return _parquet(path) if ending in PARQUET else _arrow(path)
+
+
+def _ending(path: Path) -> str:
+    """What the name of a file says it is; only CSV may be compressed."""
+    endings = [ending.lower() for ending in path.suffixes] or [""]
+    compressed = endings[-1] in (".gz", ".bz2", ".zst", ".lz4")
+    known = CSV if compressed else CSV + PARQUET + ARROW + NPZ
+    ending = endings[-2] if compressed and len(endings) > 1 else endings[-1]
+    if ending not in known:
+        raise ValueError(f"{path}: the name of the file must end in one of {' '.join(known)} to say what it is")
+    return ending
 
 
 def _csv(name: str, path: Path, delimiter: str | None) -> Source:
