@@ -104,6 +104,8 @@ def test_codes_with_zeros_before_them_are_text():
     zips = ["01067", "10115", "80331"] * 20
     assert fitted({"zip": zips, "y": Y}).preprocessing.columns[0].categories == ("01067", "10115", "80331")
     assert fitted({"x": Y, "y": zips}).preprocessing.target.classes == ("01067", "10115", "80331")
+    assert fitted({"zip": [" 01067", "10115", None] * 20, "y": Y}).preprocessing.columns[0].categories == ("01067", "10115")
+    assert fitted({"x": ["-1", " 0.5", "0", "0e1"] * 15, "y": Y}).preprocessing.columns[0].kind == "numeric"
     many = [f"{i:04}" for i in range(N)]
     with pytest.raises(ValueError, match=r"'zip' holds text of more than 50 kinds, such as '0000' in row 1.*numeric"):
         fitted({"zip": many, "y": Y})

@@ -61,8 +61,9 @@ def first_code(array: Batch) -> tuple[int, str] | None:
     """The place of the first cell of text that is a number with needless zeros before it, and the cell."""
     import pyarrow.compute as pc
 
-    place = pc.index(pc.match_substring_regex(array, CODE), True).as_py()
-    return None if place < 0 else (place, array[place].as_py().strip())
+    likely = pc.indices_nonzero(pc.or_(pc.starts_with(array, "0"), pc.starts_with(array, " ")))  # quicker than the pattern
+    place = pc.index(pc.match_substring_regex(array.take(likely), CODE), True).as_py()
+    return None if place < 0 else (likely[place].as_py(), array[likely[place].as_py()].as_py().strip())
 
 
 class Keyed(NamedTuple):

@@ -17,7 +17,7 @@ MISSING = frozenset(["", *_SPELLINGS.split()])
 TRUTHS = {"true": "1", "false": "0", "1": "true", "0": "false"}
 """What a truth value is called in files of the other kind."""
 
-CODE = r"^\s*[+-]?0\d+\.?\d*\s*$"
+CODE = r"^ *0\d+\.?\d*\s*$"
 """A number with needless zeros before it."""
 
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
