@@ -82,7 +82,10 @@ def test_classes_and_their_probabilities(trained):
 
 def test_an_unknown_category_and_missing_cells_are_predicted_too(here, trained):
     write("new.csv", {"size": [100, None], "rooms": [3, 4], "city": ["Oslo", None], "garden": ["true", None], "age": [None, 5]})
-    assert np.isfinite(numbers(good("predict", trained / "numbers", "new.csv").stdout)).all()
+    result = good("predict", trained / "numbers", "new.csv")
+    assert np.isfinite(numbers(result.stdout)).all()
+    assert "warning: column 'city' has 1 cell with a value that training did not have, such as 'Oslo'" in result.stderr
+    assert "warning: column 'size' has 1 missing cell, and training had none" in result.stderr
 
 
 def test_names_with_commas_and_quotes_come_back_whole(here):
@@ -146,6 +149,12 @@ def test_evaluate_with_weights(here, trained, expected):
     )
 
 
+def test_evaluate_with_weights_that_are_all_0(here, trained):
+    write("houses.csv", commands.houses() | {"weight": [0] * 150})
+    said = commands.refused("evaluate", trained / "numbers", "houses.csv", "--weights", "weight")
+    assert said == "the weights 'weight' are 0 in all the rows of houses.csv: one at least must count"
+
+
 def test_inspect(trained):
     said = json.loads(good("inspect", trained / "classes", trained / "houses.csv", "--json").stdout)
     assert said["sizes"] == [9, 8, 3]
@@ -176,6 +185,14 @@ def test_check_proves_every_method(here, trained):
     assert {one["method"] for one in said["methods"]} == set(mlpjax.gradients.METHODS)
     assert all(one["error"] <= one["limit"] for one in said["methods"])
     assert good("check", trained / "houses.csv", *options).output.count("exact") == len(mlpjax.gradients.METHODS)
+
+
+def test_check_with_weights(here):
+    write("houses.csv", columns("size", "rooms", "price", "weight"))
+    options = ["-t", "price", "--weights", "weight", "--layers", "2", "--examples", "4"]
+    said = json.loads(good("check", "houses.csv", *options, "--json").stdout)
+    assert said["sizes"] == [2, 2, 1]
+    assert all(one["error"] <= one["limit"] for one in said["methods"])
 
 
 def test_check_finds_a_wrong_gradient(here, trained, monkeypatch):

@@ -46,11 +46,13 @@ def test_more_epochs_give_the_bits_of_one_run(whole):
 
 def test_a_run_that_has_ended_says_so_and_stays_as_it_is(whole):
     before = learned(whole)
-    for more in ([], ["--epochs", "2"]):
-        result = good("train", "--resume", whole, *more)
-        assert "nothing was left to train after 6 epochs; for more, raise --epochs" in result.output
-        assert learned(whole) == before
-        assert folder.read_config(whole).options.epochs == 6
+    result = good("train", "--resume", whole)
+    assert "nothing was left to train after 6 epochs; for more, raise --epochs" in result.output
+    assert "the run has had 6 epochs already: --epochs must be more, got 2" in refused_in_the_end(
+        "train", "--resume", whole, "--epochs", "2"
+    )
+    assert learned(whole) == before
+    assert folder.read_config(whole).options.epochs == 6
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint(whole):

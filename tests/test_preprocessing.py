@@ -148,6 +148,20 @@ def test_decode_of_classes():
     assert table["probability of no"].to_pylist() == [0.75, 0.25]
 
 
+@pytest.mark.parametrize(("classes", "values"), [
+    (("0", "-7", "12"), [12, -7]),
+    (("0", "-7", "1.5"), ["1.5", "-7"]),
+    (("0", "-7", "012"), ["012", "-7"]),
+    (("0", "-7", str(2**63)), [str(2**63), "-7"]),
+])  # fmt: skip
+def test_classes_that_are_whole_numbers_come_out_as_numbers(classes, values):
+    """DECODE."""
+    record = Preprocessing(COLUMNS, STATISTICS, Target(("kind",), classes), CLASSES.target_statistics)
+    table = decode(record, np.array([[0.1, 0.2, 0.7], [0.1, 0.8, 0.1]]))
+    assert table["kind"].to_pylist() == values
+    assert decode(record, np.empty((0, 3))).schema == table.schema
+
+
 def test_decode_refuses_what_is_no_prediction():
     with pytest.raises(ValueError, match=r"shape \(n, 3\), got \(4, 2\)"):
         decode(CLASSES, np.zeros((4, 2)))

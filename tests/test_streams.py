@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from mlpjax.data import Choices, Stream, load_table, open_source, stream
 from mlpjax.data.store import stored
 from mlpjax.data.streams import TEST, TRAINING, VALIDATION, parts
+from mlpjax.runs.examples import of_stream
+from mlpjax.runs.options import Options, settled
 
 N = 5000
 
@@ -142,6 +144,20 @@ def test_the_held_out_parts_are_no_larger_than_memory_allows(monkeypatch):
     data = of(table())
     assert 50 < len(data.test.x) < 150
     assert 50 < len(data.validation.x) < 150
+    assert data.notes[-1].startswith("each part held out is at most 2.00% of the rows")
+
+
+def test_the_penalty_of_counts_is_that_of_classes():
+    data = of_stream(of(table()))
+    asked = [settled(Options(loss=loss), data).l2 for loss in (None, "poisson_loss")]
+    np.testing.assert_allclose(np.array(asked) * data.rows, [10, 1])
+
+
+def test_the_first_batch_is_as_long_as_asked():
+    data = of_stream(of(table()))
+    lengths = [[len(array) for array in data.first_batch(size)] for size in (1, 64, 100, 2 * N)]
+    assert lengths == [[1] * 3, [64] * 3, [100] * 3, [data.rows] * 3]
+    assert len(data.sample(70).x) == 70
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpjax import MLP, fit, init, predict
-from mlpjax.data import Choices, decode, load_table, open_source, unlabelled
+from mlpjax.data import Choices, decode, load_table, open_source, stream, unlabelled
 from mlpjax.data.bundled import NAMES, bundled
 from mlpjax.data.examples import features, labelled
-from mlpjax.data.inference import fit_preprocessing, natural_order
+from mlpjax.data.inference import fit_preprocessing
+from mlpjax.data.spellings import natural_order
 from mlpjax.data.survey import survey
+from mlpjax.runs.examples import of_dataset
 
 
 def table(n: int = 200) -> pa.Table:
@@ -88,7 +90,7 @@ def test_every_data_frame_gives_the_same_data_set(name):
     same(load_table(FRAMES[name](table()), Choices("kind")), load_table(table(), Choices("kind")))
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_standard_input_and_the_delimiter(delimiter, tmp_path):
     text = table().to_pandas().to_csv(index=False, sep=delimiter).encode("utf-8-sig")
     (tmp_path / "t.txt").write_bytes(text)
@@ -96,6 +98,20 @@ def test_standard_input_and_the_delimiter(delimiter, tmp_path):
     same(load_table(io.BytesIO(text), Choices("kind")), expected)
     same(load_table(tmp_path / "t.txt", Choices("kind")), expected)
     same(load_table(tmp_path / "t.txt", Choices("kind"), delimiter=delimiter), expected)
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;\r"])
+def test_a_first_line_that_names_the_delimiter(first):
+    text = table().to_pandas().to_csv(index=False, sep=";")
+    same(load_table(io.BytesIO(f"\ufeff{first}\n{text}".encode()), Choices("kind")), load_table(table(), Choices("kind")))
+
+
+def test_a_mapping_with_an_array_of_two_axes():
+    x = np.arange(60.0).reshape(20, 3)
+    data = load_table({"x": x, "y": np.arange(20) / 7}, Choices("y"))
+    assert data.features == ("x0", "x1", "x2")
+    (got,) = unlabelled(data.preprocessing, {"x": x})
+    assert got.shape == (20, 3)
 
 
 def test_the_copy_of_standard_input_goes_with_its_source(tmp_path, monkeypatch):
@@ -120,6 +136,7 @@ def test_the_preprocessing_is_fitted_on_the_training_part():
     assert data.notes == (
         "target age taken as numbers",
         f"{table()['age'].null_count} of 200 rows have no target and are left out",
+        "columns taken as categories: 'city' (4), 'kind' (3)",
     )
 
 
@@ -149,8 +166,27 @@ def test_weights():
     assert sorted(np.concatenate([loaded.weights_train, loaded.weights_test])) == list(range(10))
     with pytest.raises(ValueError, match="the weights 'w' must be 0 or more; row 3 holds -1"):
         load_table(data | {"w": [1, 1, -1, *range(7)]}, Choices("y", weights="w"))
-    with pytest.raises(ValueError, match="the weights 'w' must be 0 or more; row 2 holds nan"):
+    with pytest.raises(ValueError, match="the weights 'w' must be 0 or more; row 2 holds no weight"):
         load_table(data | {"w": ["1", "NA", *"12345678"]}, Choices("y", weights="w"))
+
+
+@pytest.mark.parametrize("read", [load_table, stream])
+def test_weights_that_are_all_0(read):
+    data = {"x": np.arange(300.0), "y": np.arange(300) / 7, "w": np.zeros(300)}
+    with pytest.raises(ValueError, match="the weights 'w' are 0 in all the training rows: one at least must count"):
+        read(data, Choices("y", weights="w"))
+    data["w"][150] = 1
+    with pytest.raises(ValueError, match="the weights 'w' are 0 in all the test rows"):
+        read(data, Choices("y", weights="w"), test_fraction=0.01)
+
+
+def test_validation_rows_whose_weights_are_all_0():
+    data = {"x": np.arange(300.0), "y": np.arange(300) / 7, "w": np.ones(300)}
+    loaded = load_table(data, Choices("y", weights="w"))
+    loaded.weights_train[:5] = 0
+    assert of_dataset(loaded, 0.1).validation.weights.sum() == 19
+    with pytest.raises(ValueError, match="the weights are 0 in all the validation rows"):
+        of_dataset(loaded, 0.02)
 
 
 def test_kinds_are_inferred_and_notes_given():
@@ -174,6 +210,7 @@ def test_kinds_are_inferred_and_notes_given():
         "column 'same' is 'x' in every row and is dropped",
         "column 'one number' is '1' in every row and is dropped",
         "column 'nothing' is missing in every row and is dropped",
+        "column 'city' taken as 4 categories",
     )
     encoded = features(preprocessing, next(labelled(preprocessing, open_source(data))).raw)
     assert encoded[:4, preprocessing.features.index("known or not is missing")].tolist() == [0, 1, 0, 1]
@@ -235,12 +272,18 @@ def unusable():
     yield "'x' holds dates or times .turn them into numbers", {"x": pa.array(x, pa.date32()), "y": y}, Choices("y")
     yield "'x' holds dates as text", {"x": [f"2024-01-{i % 28 + 1:02}" for i in x], "y": y}, Choices("y")
     yield "'x' holds dates as text", {"x": [f"{i + 1000}-01-02 12:00" for i in range(2000)], "y": list(range(2000))}, Choices("y")
+    periods = pa.array(pd.period_range("2020-01", periods=100, freq="M"))
+    yield r"'x' holds dates or times .*\. Drop them \(drop\)$", {"x": periods, "y": y}, Choices("y")
     yield r"'x' holds list<\w+: int64> in its cells", {"x": [[1]] * 100, "y": y}, Choices("y")
     yield "'x' holds bytes", {"x": [b"a", b"b"] * 50, "y": y}, Choices("y")
     yield "'x' holds inf in row 2", {"x": [1.0, np.inf] * 50, "y": y}, Choices("y")
     yield "'x' holds text of more than 50 kinds, such as 'id0' in row 1", {"x": [f"id{i}" for i in x], "y": y}, Choices("y")
-    yield "such as 'k' in row 51", {"x": [*map(str, x[:50]), "k", *map(str, x[51:])], "y": y}, Choices("y")
-    yield "numeric but holds '1e200' in row 2", {"x": [" 1", "1e200"] * 50, "y": y}, Choices("y", numeric=("x",))
+    yield (
+        "'x' looks like numbers but holds 'k' in row 51: write plain numbers",
+        {"x": [*map(str, x[:50]), "k", *map(str, x[51:])], "y": y},
+        Choices("y"),
+    )
+    yield "numeric but holds '1e.200' in row 2", {"x": [" 1", "1e200"] * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' is to be numeric but holds 'b' in row 1", {"x": list("ba") * 50, "y": y}, Choices("y", numeric=("x",))
     yield "'x' has more than 1000 categories", {"x": list(range(2000)), "y": list(range(2000))}, Choices("y", categorical=("x",))
     yield "'x' holds 1e\\+200 in row 2, which is no number", {"x": [1.0, 1e200] * 50, "y": y}, Choices("y")
@@ -278,8 +321,8 @@ def test_choices_that_contradict_each_other(options, message):
 def test_the_fraction_held_out(fraction):
     with pytest.raises(ValueError, match="more than 0 and less than 1"):
         load_table(table(), Choices("kind"), test_fraction=fraction)
-    with pytest.raises(ValueError, match="too few rows with a target, of a class with two examples or more, 0, to hold out 20%"):
-        load_table({"x": [1.0, 2.0], "y": ["a", "b"]}, Choices("y"))
+    with pytest.raises(ValueError, match="the table has one row with a target, too few to hold out 20% of them for test"):
+        load_table({"x": [1.0], "y": [1.5]}, Choices("y"))
 
 
 BAD_FILES = {
@@ -421,7 +464,9 @@ def test_prediction_takes_columns_in_any_order_and_type():
         (got,) = unlabelled(preprocessing, open_source(other))
         np.testing.assert_array_equal(got, expected)
     strange = data.set_column(2, "city", pa.array(["Rome"] * 200))
-    (got,) = unlabelled(preprocessing, open_source(strange))
+    told = r"column 'city' has 200 cells with values that training did not have, such as 'Rome': taken as none of the known"
+    with pytest.warns(RuntimeWarning, match=told):
+        (got,) = unlabelled(preprocessing, open_source(strange))
     assert not got[:, [i for i, name in enumerate(preprocessing.features) if name.startswith("city")]].any()
     with pytest.raises(ValueError, match="lacks columns 'age', 'city', which training had"):
         next(unlabelled(preprocessing, open_source(data.drop(["age", "city"]))))
@@ -434,7 +479,7 @@ def test_from_a_table_to_predictions_in_its_own_words():
     width, colour = rng.normal(10, 3, 300), rng.choice(["red", "green"], 300)
     kind = np.where((width > 10) ^ (colour == "red"), "apple", "pear")
     data = load_table({"width": width, "colour": colour, "kind": kind}, Choices("kind"))
-    mlp = MLP((len(data.features), 8, data.outputs), "tanh", data.loss)
+    mlp = MLP((len(data.features), 8, data.outputs), "tanh", "softmax_cross_entropy_with_integer_labels")
     params = init(mlp, jax.random.key(0), dtype=np.float32)
     optimizer = optax.adam(0.02)
     state, _ = fit(mlp, params, data.x_train, data.y_train, key=jax.random.key(1), optimizer=optimizer, epochs=50)

@@ -21,7 +21,7 @@ EPILOG = """
 * mlpjax check houses.csv --target price
 * mlpjax check digits --layers 16,8 --activation gelu --examples 4
 """
-MOST_PATHS = 2**20
+QUICK_PATHS = 2**20
 """Above this many paths an example the sum over all of them is left out: it would take minutes."""
 
 
@@ -47,6 +47,7 @@ def check(
     numeric: arguments.Numeric = None,
     categorical: arguments.Categorical = None,
     drop: arguments.Drop = None,
+    weights: arguments.Weights = None,
     delimiter: arguments.Delimiter = None,
     layers: arguments.Layers = "8,4",
     activation: arguments.ActivationName = "tanh",
@@ -63,7 +64,7 @@ def check(
     with plain_errors():
         asked_data = DataOptions(
             arguments.place(data), tuple(target or ()), task, tuple(numeric or ()), tuple(categorical or ()), tuple(drop or ()),
-            delimiter=delimiter,
+            weights, delimiter,
         )  # fmt: skip
         wanted = Options(arguments.hidden_layers(layers), activation, loss, l2=l2, seed=seed)
         options.check(wanted)
@@ -71,7 +72,7 @@ def check(
         asked = options.settled(wanted, prepared)
         mlp = options.network(prepared, asked)
         params, _ = runs.start(mlp, asked)
-        batch = tuple(array[:examples] for array in prepared.first_batch(examples)[:2])
+        batch = prepared.first_batch(examples)
         found = [_checked(name, method, mlp, params, batch, Penalty(l2=l2)) for name, method in gradients.METHODS.items()]
         if as_json:
             output.print_json({"sizes": mlp.sizes, "examples": len(batch[0]), "methods": [one._asdict() for one in found]})
@@ -82,13 +83,13 @@ def check(
 
 def _checked(name: str, method: GradFn, mlp: MLP, params: Params, batch: tuple, penalty: Penalty) -> Checked:
     limit = runs.EXACT_TO.get(name, 1e-9)
-    if name == "path_sum" and path_count(mlp) > MOST_PATHS:
+    if name == "path_sum" and path_count(mlp) > QUICK_PATHS:
         return Checked(name, None, limit, 0.0, f"left out: {path_count(mlp):,} paths; try --layers 8,4")
     error = runs.relative_error(mlp, method, params, batch, penalty)
     with jax.enable_x64(True):
         params = runs.in_float64(params)
         began = time.perf_counter()
-        jax.block_until_ready(method(mlp, params, *batch, penalty=penalty))
+        jax.block_until_ready(method(mlp, params, *batch[:2], **runs.weighing(batch), penalty=penalty))
     return Checked(name, error, limit, time.perf_counter() - began)
 
 

@@ -1,7 +1,7 @@
 """`mlpjax evaluate`."""
 
 from mlpjax.cli import arguments, output, tables
-from mlpjax.cli.output import plain_errors
+from mlpjax.cli.output import plain_errors, plain_warnings
 from mlpjax.data import open_source
 from mlpjax.runs import folder, models, report
 from mlpjax.runs.preparing import table
@@ -25,7 +25,7 @@ def evaluate(
 
     Exit codes: 0 done; 2 the model or the data cannot be used.
     """
-    with plain_errors():
+    with plain_errors(), plain_warnings():
         loaded = models.load(model)
         source = open_source(table(data), delimiter=delimiter)
         found = report(loaded, models.examples(loaded, source, weights))

@@ -16,7 +16,7 @@ import typer
 from mlpjax import files
 from mlpjax.callbacks import finite
 from mlpjax.cli import arguments
-from mlpjax.cli.output import plain_errors
+from mlpjax.cli.output import plain_errors, plain_warnings
 from mlpjax.data import open_source
 from mlpjax.runs import models
 from mlpjax.runs.preparing import STDIN, table
@@ -48,7 +48,7 @@ def predict(
 
     Exit codes: 0 done; 2 the model or the data cannot be used.
     """
-    with plain_errors():
+    with plain_errors(), plain_warnings():
         ending = _ending(out, as_json)
         _check_spared(out, data, str(model))
         loaded = models.load(model)

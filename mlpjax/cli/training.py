@@ -54,7 +54,7 @@ def train(
     ] = 0.0,
     l2: Annotated[
         float | None,
-        typer.Option(help="L2 penalty on the weights, l2 * sum(W^2).", show_default="1/n, or 10/n for a number to predict"),
+        typer.Option(help="L2 penalty on the weights, l2 * sum(W^2).", show_default="1/n, or 10/n for a number that is no count"),
     ] = None,
     balanced: Annotated[
         bool, typer.Option("--balanced", help="Weigh the examples so that all classes have the same say.")

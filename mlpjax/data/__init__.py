@@ -7,10 +7,10 @@ from mlpjax.data.columns import Statistics as Statistics
 from mlpjax.data.columns import encode as encode
 from mlpjax.data.columns import feature_names as feature_names
 from mlpjax.data.examples import Examples as Examples
-from mlpjax.data.examples import decode as decode
 from mlpjax.data.examples import labelled as labelled
 from mlpjax.data.examples import ready as ready
 from mlpjax.data.examples import unlabelled as unlabelled
+from mlpjax.data.predictions import decode as decode
 from mlpjax.data.preprocessing import Preprocessing as Preprocessing
 from mlpjax.data.preprocessing import Target as Target
 from mlpjax.data.preprocessing import describe as describe

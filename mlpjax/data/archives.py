@@ -31,6 +31,15 @@ def load(path: Path, memory: int) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} is not a whole .npz file: {error}") from None
 
 
+def spread(name: str, array: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns in an array with one axis or two, by name.
+
+    >>> list(spread("x", np.zeros((5, 2))))
+    ['x0', 'x1']
+    """
+    return {name: array} if array.ndim == 1 else {f"{name}{number}": column for number, column in enumerate(array.T)}
+
+
 def _check_sizes(archive: zipfile.ZipFile, path: Path, memory: int) -> None:
     """What the archive and the headers in it declare, before anything is unpacked."""
     total = sum(member.file_size for member in archive.infolist())
@@ -58,8 +67,7 @@ def _columns(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarr
     for name, array in arrays.items():
         if array.ndim not in (1, 2):
             raise ValueError(f"{path}: {name} must have one axis, or two with an example a row; it has shape {array.shape}")
-        found = {name: array} if array.ndim == 1 else {f"{name}{number}": column for number, column in enumerate(array.T)}
-        columns |= found
+        columns |= spread(name, array)
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{path}: all arrays must have as many rows, got {lengths}")

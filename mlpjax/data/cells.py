@@ -1,28 +1,17 @@
-"""From the columns of an Arrow table, whatever their type, to numbers and to categories.
+"""From the columns of an Arrow table, whatever their type, to numbers and to categories."""
 
-The same cell means the same in every file: 3, 3.0 and the text "3" are one number and one category, and a missing cell
-may be null, NaN or one of the words that `MISSING` lists.
-"""
-
-import re
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from mlpjax.data.columns import NUMERIC, Column, Columns
+from mlpjax.data.spellings import CODE, TRUTHS, key, number
 
 Batch: TypeAlias = Any
 """A `pyarrow.RecordBatch`, or an array of it: pyarrow is imported only where a table is read."""
 
-_SPELLINGS = "? . NA na N/A n/a #N/A <NA> NaN nan NAN -NaN -nan NaT null Null NULL none None NONE"
-MISSING = frozenset(["", *_SPELLINGS.split()])
-"""The texts that stand for a missing cell."""
-
 LARGEST = 1e150
 """Beyond it the squares of numbers overflow."""
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+", re.ASCII)
 
 
 def refusal(array: Batch) -> str:
@@ -33,6 +22,8 @@ def refusal(array: Batch) -> str:
     value_type = array.type.value_type if kind.is_dictionary(array.type) else array.type
     if kind.is_temporal(value_type):
         return "holds dates or times"
+    if _is_period(value_type):
+        return "holds dates or times"
     if kind.is_nested(value_type) or kind.is_union(value_type):
         return f"holds {value_type} in its cells"
     if kind.is_binary(value_type) or kind.is_large_binary(value_type) or kind.is_fixed_size_binary(value_type):
@@ -40,12 +31,17 @@ def refusal(array: Batch) -> str:
     return ""
 
 
+def _is_period(kind: Batch) -> bool:
+    """Whether a type is that of pandas for months, quarters and the like, which are whole numbers underneath."""
+    return getattr(kind, "extension_name", "") == "pandas.period"
+
+
 def plain(array: Batch) -> Batch:
     """The same cells as nulls, booleans, numbers or text: dictionaries, runs, views and extension types unpacked."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(array.type, pa.BaseExtensionType):
+    if isinstance(array.type, pa.BaseExtensionType) and not _is_period(array.type):
         array = array.storage
     if pa.types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
@@ -61,21 +57,13 @@ def is_text(array: Batch) -> bool:
     return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
 
 
-def key(value) -> str | None:
-    """The one spelling of a cell as a category; `None` for a missing one.
+def first_code(array: Batch) -> tuple[int, str] | None:
+    """The place of the first cell of text that is a number with needless zeros before it, and the cell."""
+    import pyarrow.compute as pc
 
-    >>> [key(value) for value in (3, 3.0, " 3", "3.0", "03", True, "TRUE", 0.5, "NA", None)]
-    ['3', '3', '3', '3', '03', 'true', 'true', '0.5', None, None]
-    """
-    if value is None or value != value:
-        return None
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    text = str(value).strip()
-    if text in MISSING:
-        return None
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text.lower() if text.lower() in ("true", "false") else text
+    likely = pc.indices_nonzero(pc.or_(pc.starts_with(array, "0"), pc.starts_with(array, " ")))  # quicker than the pattern
+    place = pc.index(pc.match_substring_regex(array.take(likely), CODE), True).as_py()
+    return None if place < 0 else (likely[place].as_py(), array[likely[place].as_py()].as_py().strip())
 
 
 class Keyed(NamedTuple):
@@ -94,11 +82,6 @@ def keyed(array: Batch) -> Keyed:
     codes = np.array([*(-1 if text is None else place[text] for text in found), -1], np.int64)
     indices = encoded.indices.fill_null(len(found)) if encoded.indices.null_count else encoded.indices
     return Keyed(codes[indices.to_numpy()], keys)
-
-
-def number(text: str) -> float:
-    """The number that a text spells, NaN if it spells none."""
-    return float(text) if _NUMBER.fullmatch(text) else np.nan
 
 
 class Numbers(NamedTuple):
@@ -207,4 +190,4 @@ def numeric(name: str, array: Batch, first_row: int) -> np.ndarray:
 def _places(column: Column, array: Batch) -> np.ndarray:
     codes, keys = keyed(array)
     place = {text: number for number, text in enumerate(column.categories)}
-    return np.array([*(place.get(text, -1) for text in keys), np.nan])[codes]
+    return np.array([*(place.get(text, place.get(TRUTHS.get(text, text), -1)) for text in keys), np.nan])[codes]

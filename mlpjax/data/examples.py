@@ -1,18 +1,18 @@
-"""The rows of a table as examples, by what was learned in training, and predictions as a table again."""
+"""The rows of a table as examples, by what was learned in training."""
 
 import functools
-from collections.abc import Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
 
-from mlpjax.data import cells
+from mlpjax.data import cells, strangers
 from mlpjax.data.cells import Batch
 from mlpjax.data.columns import CATEGORICAL, NUMERIC, Column, Columns, Statistics, encode
 from mlpjax.data.preprocessing import Preprocessing, Target
-from mlpjax.data.sources import Source
-from mlpjax.types import Data
+from mlpjax.data.sources import Source, open_source
+from mlpjax.data.spellings import key
 
 
 class Examples(NamedTuple):
@@ -64,7 +64,7 @@ def raw_targets(target: Target, batch: Batch, first_row: int = 0) -> np.ndarray:
     values = cells.raw(tuple(Column(name, kind, target.classes) for name in target.names), batch, first_row)
     if target.classes and (values < 0).any():
         row = int(np.argmax(values[:, 0] < 0))
-        found = cells.key(batch.column(target.names[0])[row].as_py())
+        found = key(batch.column(target.names[0])[row].as_py())
         raise ValueError(
             f"target {target.names[0]!r} is {found!r:.80} in row {first_row + row + 1}, which is none of the classes of "
             f"training: {', '.join(target.classes[:20])}"
@@ -104,33 +104,48 @@ def numbered(source: Source) -> Iterator[tuple[int, Batch]]:
         first_row += batch.num_rows
 
 
-def unlabelled(preprocessing: Preprocessing, source: Source) -> Iterator[np.ndarray]:
+def unlabelled(preprocessing: Preprocessing, table: Any) -> Iterator[np.ndarray]:
     """The features of each batch of a table, for prediction: no target is needed, and no row is left out.
 
+    What the table holds that training did not have is told at its end, in a RuntimeWarning for each column.
+
+    Args:
+        preprocessing: from training.
+        table: whatever `open_source` takes.
+
     Raises:
-        ValueError: as `cells.raw`.
+        ValueError: as `open_source` and `cells.raw`.
     """
-    for first_row, batch in numbered(source):
-        yield features(preprocessing, cells.raw(preprocessing.columns, batch, first_row))
+    found: strangers.Found = {}
+    for first_row, batch in numbered(open_source(table)):
+        raw = cells.raw(preprocessing.columns, batch, first_row)
+        found = strangers.counted(found, preprocessing.columns, batch, raw)
+        yield features(preprocessing, raw)
+    strangers.tell(found, preprocessing.columns)
 
 
-def labelled(preprocessing: Preprocessing, source: Source, weights: str | None = None) -> Iterator[Rows]:
+def labelled(preprocessing: Preprocessing, table: Any, weights: str | None = None, training: bool = False) -> Iterator[Rows]:
     """The rows of each batch of a table that have every target.
 
     Args:
         preprocessing: from training.
-        source: the table.
+        table: whatever `open_source` takes.
         weights: the column of the weights.
+        training: whether it is the table of the training; of any other it is told what training did not have, as by
+            `unlabelled`.
 
     Raises:
-        ValueError: as `cells.raw` and `raw_targets`; or a weight is missing, negative or not finite.
+        ValueError: as `open_source`, `cells.raw` and `raw_targets`; or a weight is missing, negative or not finite.
     """
-    for first_row, batch in numbered(source):
-        found = raw_targets(preprocessing.target, batch, first_row)
-        present = ~np.isnan(found).any(axis=1)
+    found: strangers.Found = {}
+    for first_row, batch in numbered(open_source(table)):
+        truth = raw_targets(preprocessing.target, batch, first_row)
+        present = ~np.isnan(truth).any(axis=1)
         raw = cells.raw(preprocessing.columns, batch, first_row)
+        found = found if training else strangers.counted(found, preprocessing.columns, batch, raw)
         counts = None if weights is None else _weights(weights, batch, first_row)[present]
-        yield Rows(first_row + np.flatnonzero(present), raw[present], found[present], counts)
+        yield Rows(first_row + np.flatnonzero(present), raw[present], truth[present], counts)
+    strangers.tell(found, preprocessing.columns)
 
 
 def _weights(name: str, batch: Batch, first_row: int) -> np.ndarray:
@@ -138,8 +153,24 @@ def _weights(name: str, batch: Batch, first_row: int) -> np.ndarray:
     wrong = ~(values >= 0)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ValueError(f"the weights {name!r} must be 0 or more; row {first_row + row + 1} holds {values[row]:g}")
+        held = "no weight" if np.isnan(values[row]) else f"{values[row]:g}"
+        raise ValueError(f"the weights {name!r} must be 0 or more; row {first_row + row + 1} holds {held}")
     return values
+
+
+def check_weights(name: str | None, part: str, weights: Iterable[np.ndarray | None]) -> None:
+    """Some example of a part counts.
+
+    Args:
+        name: of the column of the weights; `None` where all count alike.
+        part: of the examples, as "training rows".
+        weights: of the examples, in one array or in several.
+
+    Raises:
+        ValueError: the weights are 0 in every row.
+    """
+    if name is not None and not any(np.any(some) for some in weights):
+        raise ValueError(f"the weights {name!r} are 0 in all the {part}: one at least must count")
 
 
 def ready(preprocessing: Preprocessing, rows: Rows) -> Examples:
@@ -154,37 +185,3 @@ Part = TypeVar("Part", Examples, Rows)
 def joined(parts: list[Part]) -> Part:
     """Several sets of rows or of examples, one after the other."""
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
-
-
-def decode(preprocessing: Preprocessing, prediction: Data, probabilities: bool = False) -> Batch:
-    """Predictions as a table in the target's own names and units (DECODE).
-
-    Args:
-        preprocessing: of the training.
-        prediction: from `mlpjax.predict`, shape (n, outputs): a probability for each class, or for the second of two classes
-            alone, shape (n, 1); or standardised numbers.
-        probabilities: for classes, a column "probability of …" for each beside the likeliest.
-
-    Returns:
-        A `pyarrow.Table` with a column for each target.
-
-    Raises:
-        ValueError: the prediction has another shape, or probabilities of numbers are asked for.
-    """
-    import pyarrow as pa
-
-    target, prediction = preprocessing.target, np.asarray(prediction, np.float64)
-    if target.classes and len(target.classes) == 2 and prediction.ndim == 2 and prediction.shape[1] == 1:
-        prediction = np.concatenate([1 - prediction, prediction], axis=1)
-    if prediction.ndim != 2 or prediction.shape[1] != preprocessing.outputs:
-        raise ValueError(f"a prediction must have shape (n, {preprocessing.outputs}), got {prediction.shape}")
-    if not target.classes:
-        if probabilities:
-            raise ValueError(f"target {', '.join(target.names)} is a number: it has no probabilities of classes")
-        mean, scale = preprocessing.target_statistics
-        return pa.table(list((prediction * scale + mean).T), names=list(target.names))
-    likeliest = pa.array(np.array(target.classes, object)[prediction.argmax(axis=1)], pa.string())
-    shown = list(prediction.T) if probabilities else []
-    return pa.table(
-        [likeliest, *shown], names=[*target.names, *(f"probability of {name}" for name in target.classes)][: 1 + len(shown)]
-    )

@@ -1,33 +1,31 @@
-"""What the columns of a table are taken for, unless `Choices` says otherwise.
+"""What the columns of a table are taken for, unless `Choices` says otherwise; of the target, see `targets`.
 
 Features
     Numbers are numeric, whole ones too, and so is text that spells nothing but numbers. Other text, and truth values, are
-    categorical if they take at most `CATEGORIES` different values. A column that is missing everywhere or the same
-    everywhere says nothing and is dropped, with a note. Anything else is refused, all such columns in one message: text of
-    more kinds (free text, an identity number), dates and times, lists, bytes. They say something, but a network cannot hear
-    it as it stands: turn it into numbers, or drop it.
+    categorical if they take at most `CATEGORIES` different values, with a note. A column that is missing everywhere or the
+    same everywhere says nothing and is dropped, with a note, and so is one without a name that counts the rows. Anything else
+    is refused, all such columns in one message: text that is mostly numbers (a decimal comma, "5%", one cell that is none),
+    text of more kinds (free text, an identity number), dates and times, lists, bytes. They say something, but a network
+    cannot hear it as it stands: turn it into numbers, or drop it.
 
-Targets
-    Text and truth values are classes. So are whole numbers of at most `CLASS_NUMBERS` kinds that come `EXAMPLES` times each
-    on average. Other numbers, and several targets, are numbers. A note says which it was. Rows without a target are left
-    out, with a note.
+All the rows that have a target say what a column is; those to be trained on give its mean, its spread and its categories.
 """
 
-import math
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mlpjax.data.columns import CATEGORICAL, NUMERIC, Column, Statistics
-from mlpjax.data.preprocessing import Preprocessing, Target
+from mlpjax.data.preprocessing import Preprocessing
+from mlpjax.data.spellings import natural_order
 from mlpjax.data.summaries import MOST_VALUES, Summary
-from mlpjax.data.survey import CLASSES, NUMBERS, Choices, Survey
+from mlpjax.data.survey import Choices, Survey
+from mlpjax.data.targets import PLAIN, infer_target
 
 CATEGORIES = 50
 """The most different texts of a column that is taken as categorical unasked."""
-
-CLASS_NUMBERS, EXAMPLES = 20, 10
-"""Whole numbers are classes up to so many kinds, with so many examples of each on average."""
 
 
 class Fitted(NamedTuple):
@@ -72,100 +70,48 @@ def _statistics(summaries: list[Summary]) -> Statistics:
     return Statistics(np.array([s.moments.mean for s in summaries]), np.array([s.moments.scale or 1.0 for s in summaries]))
 
 
-def infer_target(found: Survey, choices: Choices) -> tuple[Target, tuple[str, ...]]:
-    """What the target is, and a note that says so.
-
-    Raises:
-        ValueError: it cannot be what it is to be.
-    """
-    for name, summary in found.targets.items():
-        if summary.refusal:
-            raise ValueError(f"the target {name!r} {summary.refusal}")
-    if (choices.task or _task(found)) == NUMBERS:
-        return _numbers(found, choices)
-    if len(choices.targets) > 1:
-        raise ValueError(
-            f"classes can be predicted of one target only, got {', '.join(choices.targets)}; several must be numbers"
-        )
-    return _classes(choices.targets[0], found.targets[choices.targets[0]], choices)
-
-
-def _task(found: Survey) -> str:
-    if len(found.targets) > 1:
-        return NUMBERS
-    (summary,) = found.targets.values()
-    if summary.text is not None or _truths(summary):
-        return CLASSES
-    few = summary.values is not None and len(summary.values) <= CLASS_NUMBERS
-    return CLASSES if few and summary.whole and summary.rows >= EXAMPLES * len(summary.values or ()) else NUMBERS
-
-
-def _truths(summary: Summary) -> bool:
-    return bool(summary.values) and set(summary.values or ()) <= {"true", "false"}
-
-
-def _numbers(found: Survey, choices: Choices) -> tuple[Target, tuple[str, ...]]:
-    for name, summary in found.targets.items():
-        if summary.text is not None:
-            row, text = summary.text
-            raise ValueError(f"the target {name!r} must hold numbers; row {row} holds {text!r:.80}")
-    note = f"target {', '.join(choices.targets)} taken as numbers"
-    return Target(choices.targets), (note,) if choices.task is None else ()
-
-
-def _classes(name: str, summary: Summary, choices: Choices) -> tuple[Target, tuple[str, ...]]:
-    if summary.values is None:
-        raise ValueError(
-            f"the target {name!r} has more than {MOST_VALUES} different values, too many for classes: is it the right column?"
-        )
-    classes = natural_order(summary.values)
-    if len(classes) < 2:
-        raise ValueError(f"the target {name!r} is {classes[0]!r:.80} in every row: two classes or more are needed")
-    shown = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
-    note = f"target {name} taken as {len(classes)} classes: {shown}"
-    return Target(choices.targets, classes), (note,) if choices.task is None else ()
-
-
-def natural_order(texts) -> tuple[str, ...]:
-    """Texts in the order in which a reader expects them: numbers by size, then words.
-
-    >>> natural_order(["b", "10", "9", "a"])
-    ('9', '10', 'a', 'b')
-    """
-
-    def place(text: str) -> tuple[float, str]:
-        try:
-            value = float(text)
-        except ValueError:
-            return math.inf, text
-        return (math.inf if math.isnan(value) else value), text
-
-    return tuple(sorted(texts, key=place))
-
-
 def _columns(found: Survey, choices: Choices) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    columns, notes, refused = [], [], []
-    for name in (name for name in found.training if name not in choices.targets):
-        summary = found.training[name]
-        problem, note = _problem(name, summary, choices), _says_nothing(name, summary)
-        if note and not summary.refusal:
-            notes.append(note)
-        elif problem:
-            refused.append(f"{name!r} {problem}")
-        else:
-            columns.append(_column(name, summary, choices))
-    if refused:
-        more = f"; and {len(refused) - 20} more" if len(refused) > 20 else ""
-        raise ValueError(f"some columns cannot be learned from as they are: {'; '.join(refused[:20])}{more}. {_ADVICE}")
-    if not columns:
-        raise ValueError(" ".join(["no column is left to learn from.", *notes]))
-    return tuple(columns), tuple(notes)
+    names = [name for name in found.columns if name not in choices.targets]
+    dropped = {name: note for name in names if (note := _says_nothing(name, found, choices))}
+    left = [name for name in names if name not in dropped]
+    _refuse({name: problem for name in left if (problem := _problem(name, found.columns[name], choices))}, found)
+    if not left:
+        raise ValueError(" ".join(["no column is left to learn from.", *dropped.values()]))
+    columns = tuple(_column(name, found, choices) for name in left)
+    return columns, (*dropped.values(), *_noted(columns, found, choices))
 
 
-_ADVICE = "Drop them (drop), or say what they are (numeric, categorical)"
+def _refuse(problems: dict[str, str], found: Survey) -> None:
+    if not problems:
+        return
+    listed = "; ".join(f"{name!r} {problem}" for name, problem in list(problems.items())[:20])
+    more = f"; and {len(problems) - 20} more" if len(problems) > 20 else ""
+    kinds = ", or say what they are (numeric, categorical)" if any(not found.columns[name].refusal for name in problems) else ""
+    raise ValueError(f"some columns cannot be learned from as they are: {listed}{more}. Drop them (drop){kinds}")
 
 
-def _says_nothing(name: str, summary: Summary) -> str:
+def _noted(columns: Sequence[Column], found: Survey, choices: Choices) -> list[str]:
+    """What is said of the columns that are kept: text that is taken as categories unasked, and names that are missing."""
+    said = {column.name: len(column.categories) for column in columns if _is_text(found.columns[column.name])}
+    taken = [(name, count) for name, count in said.items() if name not in (*choices.categorical, *choices.numeric)]
+    listed = ", ".join(f"{name!r} ({count})" for name, count in taken[:20]) + ", …" * (len(taken) > 20)
+    nameless = [column.name for column in columns if re.fullmatch(_NAMELESS[0], column.name)]
+    return [
+        *([f"column {taken[0][0]!r} taken as {taken[0][1]} categories"] if len(taken) == 1 else []),
+        *([f"columns taken as categories: {listed}"] if len(taken) > 1 else []),
+        *(f"{name!r} has no name of its own in the table" for name in nameless),
+    ]
+
+
+_NAMELESS = (r"column \d+", r"Unnamed: \d+", r"__index_level_\d+__")
+"""The names that are given to columns without one, by us first."""
+
+
+def _says_nothing(name: str, found: Survey, choices: Choices) -> str:
+    """Why a column is dropped; empty if it is not."""
+    whole, summary = found.columns[name], found.training[name]
+    if whole.refusal:
+        return ""
     if summary.missing == summary.rows:
         return f"column {name!r} is missing in every row and is dropped"
     counted = summary.values
@@ -173,37 +119,51 @@ def _says_nothing(name: str, summary: Summary) -> str:
     if constant and not summary.missing:
         only = next(iter(counted)) if counted else f"{summary.moments.mean:g}"
         return f"column {name!r} is {only!r:.80} in every row and is dropped"
+    if whole.counting and name not in (*choices.numeric, *choices.categorical) and re.fullmatch("|".join(_NAMELESS), name):
+        return f"{name!r} has no name of its own, only counts the rows, and is dropped"
     return ""
 
 
 def _problem(name: str, summary: Summary, choices: Choices) -> str:
     """Why a column cannot be used; empty if it can."""
-    kind = _kind(name, summary, choices)
     if summary.refusal:
-        return summary.refusal + (
-            " (turn them into numbers, such as years or days since a day)" if "dates" in summary.refusal else ""
-        )
-    if kind == NUMERIC and summary.text is not None:
-        row, text = summary.text
-        return f"is to be numeric but holds {text!r:.80} in row {row}"
-    if kind == NUMERIC and not np.isfinite(summary.moments.scale):
-        return "holds numbers too large to compute with"
-    if kind == NUMERIC or name in choices.categorical:
-        return "" if kind == NUMERIC or summary.values is not None else f"has more than {MOST_VALUES} categories"
+        return summary.refusal + _AS_NUMBERS * ("dates" in summary.refusal)
+    if _kind(name, summary, choices) == NUMERIC:
+        return _no_number(summary)
+    if name in choices.categorical:
+        return "" if summary.values is not None else f"has more than {MOST_VALUES} categories"
     if summary.looks_like_dates:
-        return "holds dates as text (turn them into numbers, such as years or days since a day)"
-    row, text = summary.text or (0, "")
+        return "holds dates as text" + _AS_NUMBERS
+    if summary.mostly_numbers:
+        row, text = summary.text or (0, "")
+        return f"looks like numbers but holds {text!r:.80} in row {row}: write {PLAIN}"
+    row, text = summary.text or summary.code or (0, "")
     many = summary.values is None or len(summary.values) > CATEGORIES
     return f"holds text of more than {CATEGORIES} kinds, such as {text!r:.80} in row {row}" if many else ""
+
+
+_AS_NUMBERS = " (turn them into numbers, such as years or days since a day)"
+
+
+def _no_number(summary: Summary) -> str:
+    if summary.text is not None:
+        row, text = summary.text
+        return f"is to be numeric but holds {text!r:.80} in row {row}"
+    return "" if np.isfinite(summary.moments.scale) else "holds numbers too large to compute with"
+
+
+def _is_text(summary: Summary) -> bool:
+    """Whether a column holds words or codes, and not only truth values."""
+    return (summary.text is not None or summary.code is not None) and not summary.truths
 
 
 def _kind(name: str, summary: Summary, choices: Choices) -> str:
     if name in choices.numeric:
         return NUMERIC
-    return CATEGORICAL if name in choices.categorical or summary.text is not None or _truths(summary) else NUMERIC
+    return CATEGORICAL if name in choices.categorical or _is_text(summary) or summary.truths else NUMERIC
 
 
-def _column(name: str, summary: Summary, choices: Choices) -> Column:
-    kind = _kind(name, summary, choices)
+def _column(name: str, found: Survey, choices: Choices) -> Column:
+    kind, summary = _kind(name, found.columns[name], choices), found.training[name]
     categories = natural_order(summary.values) if kind == CATEGORICAL else ()
     return Column(name, kind, categories, summary.missing > 0)

@@ -45,9 +45,11 @@ def open_source(table: Any, *, delimiter: str | None = None, memory: int = 2**30
     Args:
         table: the path of a CSV (.csv, .tsv, .txt, compressed or not), Parquet, Arrow (.arrow, .feather, .ipc) or NumPy
             (.npz) file; a binary file object with CSV in it, such as `sys.stdin.buffer`, which is first copied to a temporary
-            file; a data frame of pandas, polars or any other library with the Arrow interface; or a mapping from names to arrays.
+            file; a data frame of pandas, polars or any other library with the Arrow interface; or a mapping from names to
+            columns; an array of two axes is as many columns as in an .npz file: x of shape (n, 3) gives x0, x1 and x2.
             A `Source` is returned as it is.
-        delimiter: of CSV; the commonest of comma, semicolon and tab in the header unless given.
+        delimiter: of CSV; the commonest of comma, semicolon, tab and | in the header unless given, or what a first line
+            such as sep=; says.
         memory: the most bytes that the arrays of an .npz file may take.
 
     Raises:
@@ -106,27 +108,30 @@ def readable(name: str):
 
 
 def _file(path: Path, delimiter: str | None, memory: int) -> Source:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    last = suffixes[-1] if suffixes else ""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
     with path.open("rb") as file:  # the operating system's own word on what is not there or not allowed
         beginning = file.read(1)
-    if last in (".gz", ".bz2", ".zst", ".lz4"):
-        last = suffixes[-2] if len(suffixes) > 1 else ""
-        known = CSV
-    else:
-        known = CSV + PARQUET + ARROW + NPZ
-    if last not in known:
-        raise ValueError(f"{path}: the name of the file must end in one of {' '.join(known)} to say what it is")
+    ending = _ending(path)
     if not beginning:
         raise ValueError(f"{path} is empty")
-    if last in CSV:
+    if ending in CSV:
         return _csv(str(path), path, delimiter)
     with readable(str(path)):
-        if last in NPZ:
+        if ending in NPZ:
             return _in_memory(archives.load(path, memory), str(path))
-        return _parquet(path) if last in PARQUET else _arrow(path)
+        return _parquet(path) if ending in PARQUET else _arrow(path)
+
+
+def _ending(path: Path) -> str:
+    """What the name of a file says it is; only CSV may be compressed."""
+    endings = [ending.lower() for ending in path.suffixes] or [""]
+    compressed = endings[-1] in (".gz", ".bz2", ".zst", ".lz4")
+    known = CSV if compressed else CSV + PARQUET + ARROW + NPZ
+    ending = endings[-2] if compressed and len(endings) > 1 else endings[-1]
+    if ending not in known:
+        raise ValueError(f"{path}: the name of the file must end in one of {' '.join(known)} to say what it is")
+    return ending
 
 
 def _csv(name: str, path: Path, delimiter: str | None) -> Source:
@@ -177,8 +182,16 @@ def _from_frame(table: Any) -> Any:
     if type(table).__module__.partition(".")[0] == "pandas":
         return pa.Table.from_pandas(table, preserve_index=False)  # an index is no column
     if isinstance(table, Mapping):
-        return pa.table({str(column): np.asarray(values) if np.ndim(values) == 1 else values for column, values in table.items()})
+        columns: dict[str, Any] = {}
+        for name, values in table.items():
+            flat = getattr(values, "ndim", 0) != 2
+            columns |= {str(name): _plain(values)} if flat else archives.spread(str(name), np.asarray(values))
+        return pa.table(columns)
     return pa.table(table)
+
+
+def _plain(values: Any) -> Any:
+    return np.asarray(values) if np.ndim(values) == 1 else values
 
 
 def _parquet(path: Path) -> Source:

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from mlpjax.data import inference
-from mlpjax.data.examples import Examples, Rows, joined, labelled, ready
+from mlpjax.data.examples import Examples, Rows, check_weights, joined, labelled, ready
 from mlpjax.data.preprocessing import Preprocessing
 from mlpjax.data.sources import open_source
 from mlpjax.data.store import Store, stored
@@ -175,12 +175,22 @@ def stream(
     preprocessing, notes = inference.fit_preprocessing(found, choices)
     held_out: dict[int, list[Rows]] = {VALIDATION: [], TEST: []}
     width = len(preprocessing.columns) + len(choices.targets) + (choices.weights is not None)
-    store = stored(_training(labelled(preprocessing, source, choices.weights), part_of, held_out), width, folder)
+    store = stored(_training(labelled(preprocessing, source, choices.weights, training=True), part_of, held_out), width, folder)
     validation, test = (ready(preprocessing, joined(rows)) for rows in held_out.values())
     if not (store.rows and len(test.x) and (len(validation.x) or not validation_fraction)):
         raise ValueError(f"{source.name} has too few rows with a target, {found.labelled}, to hold a part of them out")
     chunks = max(min(memory // 16, WINDOW) // (store.chunk * width * 8), 1)
-    return Stream(source.name, preprocessing, notes, store.rows, batch_size, validation, test, seed, chunks, store)
+    if max(test_fraction, validation_fraction) > most:
+        notes = (
+            *notes,
+            f"each part held out is at most {most:.2%} of the rows: more would hardly tell more, and stays in memory",
+        )
+    made = Stream(source.name, preprocessing, notes, store.rows, batch_size, validation, test, seed, chunks, store)
+    check_weights(choices.weights, "training rows", (weights for _, _, *rest in made.batches(0) for weights in rest))
+    check_weights(choices.weights, "test rows", [test.weights])
+    if validation_fraction:
+        check_weights(choices.weights, "validation rows", [validation.weights])
+    return made
 
 
 def _training(

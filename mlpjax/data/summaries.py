@@ -8,6 +8,7 @@ import numpy as np
 
 from mlpjax.data import cells
 from mlpjax.data.cells import Batch, Keyed, Numbers
+from mlpjax.data.spellings import is_meant_as_number
 
 MOST_VALUES = 1000
 """The most different values of a column that are remembered, and so the most categories it can have."""
@@ -68,6 +69,8 @@ class Summary(NamedTuple):
         whole: whether all the numbers are whole.
         values: how often each category comes; `None` once there are more than `MOST_VALUES`, or where nobody asks.
         text: the row, from 1, of the first cell that is no finite number, and what it holds; `None` if all are numbers.
+        code: the same of the first that is a number with needless zeros before it.
+        counting: whether every cell is the number of its row, from 0 or from 1.
         refusal: what keeps it from being used, as "holds dates or times"; empty if nothing does.
     """
 
@@ -77,6 +80,8 @@ class Summary(NamedTuple):
     whole: bool = True
     values: Counter[str] | None = None
     text: tuple[int, str] | None = None
+    code: tuple[int, str] | None = None
+    counting: bool = True
     refusal: str = ""
 
     @property
@@ -85,10 +90,44 @@ class Summary(NamedTuple):
         known = [self.text[1]] if self.text and self.values is None else list(self.values or ())
         return bool(known) and all(_DATE.fullmatch(text) for text in known)
 
+    @property
+    def truths(self) -> bool:
+        """Whether all the values are true or false."""
+        return bool(self.values) and set(self.values or ()) <= {"true", "false"}
+
+    @property
+    def mostly_numbers(self) -> bool:
+        """Whether it holds text, but text that for the greater part is meant as numbers."""
+        if self.text is None or self.code is not None or self.truths:
+            return False
+        if self.values is None:
+            return self.moments.n > 0 or is_meant_as_number(self.text[1])
+        return 2 * sum(map(is_meant_as_number, self.values)) > len(self.values)
+
 
 def start(counted: bool) -> Summary:
     """Of no rows, with or without the values to be counted."""
     return Summary(values=Counter() if counted else None)
+
+
+def together(a: Summary, b: Summary) -> Summary:
+    """The summary of the rows of both.
+
+    >>> whole = together(Summary(rows=2, text=(7, "b")), Summary(rows=1, missing=1, text=(3, "a")))
+    >>> whole.rows, whole.missing, whole.text
+    (3, 1, (3, 'a'))
+    """
+    return Summary(
+        a.rows + b.rows,
+        a.missing + b.missing,
+        merged(a.moments, b.moments),
+        a.whole and b.whole,
+        None if a.values is None or b.values is None else _bounded(a.values + b.values),
+        min(filter(None, (a.text, b.text)), default=None),
+        min(filter(None, (a.code, b.code)), default=None),
+        a.counting and b.counting,
+        a.refusal or b.refusal,
+    )
 
 
 def add(summary: Summary, array: Batch, rows: np.ndarray) -> Summary:
@@ -101,6 +140,8 @@ def add(summary: Summary, array: Batch, rows: np.ndarray) -> Summary:
     keyed = _keyed(array) if summary.values is not None else None
     if not cells.is_text(array):
         return _with_numbers(summary, cells.numbers(array), keyed, rows)
+    if summary.code is None and (code := cells.first_code(array)):
+        summary = summary._replace(code=(int(rows[code[0]]) + 1, code[1]))
     if keyed is None and summary.text is not None:
         return summary._replace(values=None)  # text of too many kinds: nothing more can come of it
     numbers = cells.numbers(array) if keyed is None else cells.numbers_in_text(keyed)
@@ -117,7 +158,7 @@ def _with_numbers(summary: Summary, numbers: Numbers, keyed: Keyed | None, rows:
     if numbers.bad is not None:
         place, text = numbers.bad
         return summary._replace(refusal=f"holds {text} in row {rows[place] + 1}, which is no number that can be computed with")
-    return _with(summary, numbers.values, keyed, int(np.isnan(numbers.values).sum()))
+    return _with(summary, numbers.values, keyed, int(np.isnan(numbers.values).sum()), rows)
 
 
 def _with_text(summary: Summary, numbers: Numbers, keyed: Keyed | None, rows: np.ndarray) -> Summary:
@@ -125,16 +166,17 @@ def _with_text(summary: Summary, numbers: Numbers, keyed: Keyed | None, rows: np
         place, text = numbers.bad
         summary = summary._replace(text=(int(rows[place]) + 1, text))
     absent = np.isnan(numbers.values) if keyed is None else keyed.codes < 0
-    return _with(summary, numbers.values, keyed, int(absent.sum()))
+    return _with(summary, numbers.values, keyed, int(absent.sum()), rows)
 
 
-def _with(summary: Summary, values: np.ndarray, keyed: Keyed | None, missing: int) -> Summary:
+def _with(summary: Summary, values: np.ndarray, keyed: Keyed | None, missing: int, rows: np.ndarray) -> Summary:
     known = values[~np.isnan(values)]
     return summary._replace(
         missing=summary.missing + missing,
         moments=merged(summary.moments, moments(known)),
         whole=summary.whole and bool((known == np.floor(known)).all()),
         values=_counted(summary.values, keyed),
+        counting=summary.counting and any(np.array_equal(values, rows + first) for first in (0, 1)),
     )
 
 
@@ -142,5 +184,8 @@ def _counted(values: Counter[str] | None, keyed: Keyed | None) -> Counter[str] |
     if values is None or keyed is None:
         return None
     counts = np.bincount(keyed.codes[keyed.codes >= 0], minlength=len(keyed.keys))
-    found = values + Counter(dict(zip(keyed.keys, counts.tolist(), strict=True)))
-    return found if len(found) <= MOST_VALUES else None
+    return _bounded(values + Counter(dict(zip(keyed.keys, counts.tolist(), strict=True))))
+
+
+def _bounded(values: Counter[str]) -> Counter[str] | None:
+    return values if len(values) <= MOST_VALUES else None

@@ -87,13 +87,13 @@ class Survey(NamedTuple):
     Attributes:
         rows: how many there are.
         labelled: how many of them have every target.
-        targets: of the rows that have every target, by name.
-        training: of those among them that are to be trained on: features and targets, by name.
+        columns: features and targets in the rows that have every target, by name: they say what kind a column is.
+        training: the same in those among them that are to be trained on: they give means, spreads and categories.
     """
 
     rows: int
     labelled: int
-    targets: dict[str, Summary]
+    columns: dict[str, Summary]
     training: dict[str, Summary]
 
 
@@ -110,20 +110,21 @@ def survey(source: Source, choices: Choices, training: Callable[[np.ndarray], np
             with a target.
     """
     choices.check(source.names)
-    targets = {name: summaries.start(True) for name in choices.targets}
-    columns = {name: summaries.start(True) for name in choices.features(source.names)} | targets
+    names = [*choices.features(source.names), *choices.targets]
+    trained, others = ({name: summaries.start(True) for name in names} for _ in range(2))
     rows = labelled = 0
     for batch in source.batches():
         kept, numbers = _labelled(choices, batch, rows)
-        targets = _add(targets, kept, numbers)
-        chosen = training(numbers) if training is not None else slice(None)
-        columns = _add(columns, _rows(kept, chosen), numbers[chosen])
+        chosen = np.ones(len(numbers), bool) if training is None else training(numbers)
+        trained = _add(trained, _rows(kept, chosen), numbers[chosen])
+        others = _add(others, _rows(kept, ~chosen), numbers[~chosen])
         rows, labelled = rows + batch.num_rows, labelled + kept.num_rows
     if not rows:
         raise ValueError(f"{source.name} has a header but no rows" if source.names else f"{source.name} is empty")
     if not labelled:
         raise ValueError(f"{source.name}: no row has a value for the target {', '.join(choices.targets)}")
-    return Survey(rows, labelled, targets, columns)
+    columns = {name: summaries.together(trained[name], others[name]) for name in names}
+    return Survey(rows, labelled, columns, trained)
 
 
 def _add(found: dict[str, Summary], batch: Batch, rows: np.ndarray) -> dict[str, Summary]:
@@ -141,9 +142,9 @@ def _labelled(choices: Choices, batch: Batch, first_row: int) -> tuple[Batch, np
     return _rows(batch, present), first_row + np.flatnonzero(present)
 
 
-def _rows(batch: Batch, chosen) -> Batch:
+def _rows(batch: Batch, chosen: np.ndarray) -> Batch:
     import pyarrow as pa
 
-    if isinstance(chosen, slice) or chosen.all():
+    if chosen.all():
         return batch
     return batch.filter(pa.array(chosen))

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from mlpjax.data import inference
-from mlpjax.data.examples import joined, labelled, numbered, raw_targets, ready
+from mlpjax.data import inference, targets
+from mlpjax.data.examples import check_weights, joined, labelled, numbered, raw_targets, ready
 from mlpjax.data.preprocessing import Preprocessing, Target
 from mlpjax.data.sources import Source, open_source
 from mlpjax.data.survey import Choices, survey
@@ -49,16 +49,6 @@ class Dataset(NamedTuple):
         return self.preprocessing.target.classes
 
     @property
-    def target_scale(self) -> float:
-        """What a standardised target of 1 stands for in the (first) target's own unit; 1 for a classification."""
-        return 1.0 if self.classes else float(self.preprocessing.target_statistics.scale[0])
-
-    @property
-    def loss(self) -> str:
-        """The name of the loss that suits the targets."""
-        return "softmax_cross_entropy_with_integer_labels" if self.classes else "squared_error"
-
-    @property
     def outputs(self) -> int:
         """The number of outputs: one for each class, or one for each number."""
         return self.preprocessing.outputs
@@ -88,16 +78,18 @@ def load_table(
     """
     source = open_source(table, delimiter=delimiter)
     choices.check(source.names)
-    target, _ = inference.infer_target(survey(source, _target_only(source, choices)), choices)
+    target, _ = targets.infer_target(survey(source, _target_only(source, choices)), choices)
     labels = np.concatenate([raw_targets(target, batch, row) for row, batch in numbered(source)])
     kept = np.flatnonzero(~np.isnan(labels).any(axis=1))
     train, test, doubts = split(labels[kept], target, seed, test_fraction)
     training = np.zeros(len(labels), bool)
     training[kept[train]] = True
     preprocessing, notes = inference.fit_preprocessing(survey(source, choices, training.__getitem__), choices)
-    rows = joined(list(labelled(preprocessing, source, choices.weights)))
+    rows = joined(list(labelled(preprocessing, source, choices.weights, training=True)))
     parts = (ready(preprocessing, jax.tree.map(operator.itemgetter(part), rows)) for part in (train, test))
     (x_train, y_train, weights_train), (x_test, y_test, weights_test) = parts
+    check_weights(choices.weights, "training rows", [weights_train])
+    check_weights(choices.weights, "test rows", [weights_test])
     return Dataset(source.name, x_train, y_train, x_test, y_test, preprocessing, weights_train, weights_test, (*notes, *doubts))
 
 
@@ -128,12 +120,13 @@ def split(labels: np.ndarray, target: Target, seed: int, test_fraction: float) -
     if not 0 < test_fraction < 1:
         raise ValueError(f"the part to hold out must be more than 0 and less than 1, got {test_fraction}")
     strata = labels[:, 0].astype(int) if target.classes else np.zeros(len(labels), int)
-    single = np.bincount(strata)[strata] < 2
+    single = (np.bincount(strata)[strata] < 2) & bool(target.classes)
     rest, alone = np.flatnonzero(~single), np.flatnonzero(single)
     count, kinds = math.ceil(test_fraction * len(rest)), len(np.unique(strata[rest]))
     if not 0 < count < len(rest):
-        kind = "a target, of a class with two examples or more" if target.classes else "a target"
-        raise ValueError(f"too few rows with {kind}, {len(rest)}, to hold out {test_fraction:.0%} of them for test")
+        rows = "one row" if len(rest) == 1 else f"{len(rest)} rows"
+        kind = "a target, of a class with two or more" if target.classes else "a target"
+        raise ValueError(f"the table has {rows} with {kind}, too few to hold out {test_fraction:.0%} of them for test")
     balanced = kinds <= min(count, len(rest) - count)
     train, test = train_test_split(rest, test_size=count, random_state=seed, stratify=strata[rest] if balanced else None)
     notes = [f"{len(alone)} classes have a single example each, which is trained on and never tested"] * bool(len(alone))

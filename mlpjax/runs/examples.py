@@ -40,10 +40,9 @@ class Prepared(NamedTuple):
         return self.training.rows if isinstance(self.training, Stream) else len(self.training.x)
 
     def first_batch(self, size: int) -> tuple:
-        """Some training examples, `(x, y)` or `(x, y, weights)`."""
-        if isinstance(self.training, Stream):
-            return next(self.training.batches(1))
-        return tuple(array[:size] for array in self.training if array is not None)
+        """So many training examples, or all if there are fewer: `(x, y)` or `(x, y, weights)`."""
+        first = self.sample(size) if isinstance(self.training, Stream) else _rows(self.training, slice(size))
+        return tuple(array for array in first if array is not None)
 
     def sample(self, most: int) -> Examples:
         """At most so many training examples, for what needs them in memory."""
@@ -56,7 +55,7 @@ class Prepared(NamedTuple):
             if len(taken) * self.training.batch_size >= most:
                 break
         x, y, *rest = (np.concatenate(parts) for parts in zip(*taken, strict=True))
-        return Examples(x, y, rest[0] if rest else None)
+        return _rows(Examples(x, y, rest[0] if rest else None), slice(most))
 
 
 def of_dataset(dataset: Dataset, validation: float = 0.0) -> Prepared:
@@ -77,6 +76,9 @@ def of_dataset(dataset: Dataset, validation: float = 0.0) -> Prepared:
     if count >= n:
         raise ValueError(f"to hold out {validation:g} of {n} training examples for validation leaves none to train on")
     kept, held_out = _rows(training, slice(count, None)), _rows(training, slice(count))
+    for part, examples in {"training": kept, "validation": held_out}.items():
+        if examples.weights is not None and len(examples.x) and not examples.weights.any():
+            raise ValueError(f"the weights are 0 in all the {part} rows: one at least must count")
     name = Path(dataset.name).name
     return Prepared(name, dataset.preprocessing, dataset.notes, kept, test, held_out if count else None)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlpjax import storage
 from mlpjax.data import Examples, Preprocessing, Source, decode, labelled, ready, unlabelled
-from mlpjax.data.examples import joined
+from mlpjax.data.examples import check_weights, joined
 from mlpjax.network import MLP, predict
 from mlpjax.types import Params
 
@@ -64,4 +64,6 @@ def examples(model: Model, source: Source, weights: str | None = None) -> Exampl
     rows = joined(list(labelled(model.preprocessing, source, weights)))
     if not len(rows.raw):
         raise ValueError(f"{source.name} has no row with a target to measure on")
-    return ready(model.preprocessing, rows)
+    found = ready(model.preprocessing, rows)
+    check_weights(weights, f"rows of {source.name}", [found.weights])
+    return found

@@ -56,12 +56,13 @@ def settled(options: Options, prepared: Prepared) -> Options:
     """The options with everything that was left to the data decided."""
     classes, n = prepared.preprocessing.target.classes, prepared.rows
     full_batch = options.optimizer in optimizers.FULL_BATCH
+    loss = options.loss or (CLASS_LOSS if classes else "squared_error")
     usual = n if full_batch else min(256 if prepared.streamed else 32, n)
     return dataclasses.replace(
         options,
-        loss=options.loss or (CLASS_LOSS if classes else "squared_error"),
+        loss=loss,
         batch_size=usual if options.batch_size is None else options.batch_size,
-        l2=(1 if classes else 10) / n if options.l2 is None else options.l2,
+        l2=(10 if losses.named(loss).target is losses.NUMBERS else 1) / n if options.l2 is None else options.l2,
     )
 
 

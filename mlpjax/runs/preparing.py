@@ -28,6 +28,10 @@ def prepare(options: DataOptions, training: Options, folder: Path | None = None)
         _check_nothing_asked(options)
         data = bundled(options.data, training.seed, options.test, in_any_unit(loss))
         return of_dataset(data, training.held_out)
+    return _of_table(options, training, folder)
+
+
+def _of_table(options: DataOptions, training: Options, folder: Path | None) -> Prepared:
     source = open_source(table(options.data, NAMES), delimiter=options.delimiter, memory=options.memory)
     if not options.target:
         raise ValueError(f"which column is to be predicted? Choose with --target: {', '.join(source.names)}")

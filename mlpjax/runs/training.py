@@ -35,10 +35,17 @@ def relative_error(mlp: MLP, method: GradFn, params: Params, batch: tuple, penal
     """
     with jax.enable_x64(True):
         params = in_float64(params)
-        _, got = method(mlp, params, *batch, penalty=penalty)
-        _, expected = gradients.autodiff(mlp, params, *batch, penalty=penalty)
+        x, y, *_ = batch
+        _, got = method(mlp, params, x, y, **weighing(batch), penalty=penalty)
+        _, expected = gradients.autodiff(mlp, params, x, y, **weighing(batch), penalty=penalty)
         errors = jax.tree.map(lambda g, e: jnp.max(jnp.abs(g - e)) / jnp.maximum(jnp.max(jnp.abs(e)), 1e-300), got, expected)
         return float(jnp.max(jnp.stack(jax.tree.leaves(errors))))
+
+
+def weighing(batch: tuple) -> dict:
+    """The weights of a batch as an argument by name: none where there are none, or where none of them counts."""
+    _, _, *weights = batch
+    return {"weights": weights[0]} if weights and weights[0].any() else {}
 
 
 def in_float64(params: Params) -> Params:
