@@ -1,37 +1,10 @@
 """What the folder of a run is told while it trains."""
 
-import warnings
 from pathlib import Path
 
-from mlpjax.callbacks import JsonLines
 from mlpjax.fitting import History
-from mlpjax.fitting.driver import Callback
 from mlpjax.runs import Config, folder
 from mlpjax.training import State
-
-
-class Log:
-    """A line for each epoch, as long as there is room on the disk: the training is worth more than its log.
-
-    Args:
-        path: the file, written anew.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._write: Callback = JsonLines(path)
-
-    def __call__(self, epoch: int, state: State, history: History) -> None:
-        """Write the epochs that are not there yet."""
-        try:
-            self._write(epoch, state, history)
-        except OSError as error:
-            self._write = _nothing
-            message = f"{self._path} cannot be written: {error.strerror}. Training goes on without it"
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
-
-
-def _nothing(epoch: int, state: State, history: History) -> None: ...
 
 
 class Noted:

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mlpjax import metrics, plots
-from mlpjax.callbacks import ProgressBar
+from mlpjax.callbacks import JsonLines, ProgressBar
 from mlpjax.cli import output, reporting
 from mlpjax.cli.interrupts import between_stretches
-from mlpjax.cli.recording import Log, Noted
+from mlpjax.cli.recording import Noted
 from mlpjax.cli.reporting import Run
 from mlpjax.fitting import Checkpoints
 from mlpjax.fitting.driver import Callback
@@ -91,7 +91,7 @@ def _train(say: Console, run: Run, resuming: bool) -> tuple[Trained, float]:
     checkpoints = Checkpoints(run.path / folder.CHECKPOINTS, seconds=SECONDS_BETWEEN_CHECKPOINTS, keep=2)
     noted = Noted(run.path, run.config)
     with output.plain_warnings(), ProgressBar(asked.epochs, prepared.rows, score, say) as bar, between_stretches() as check:
-        callbacks: list[Callback] = [bar, Log(run.path / folder.LOG), noted, check]
+        callbacks: list[Callback] = [bar, JsonLines(run.path / folder.LOG), noted, check]
         with _same_training(run.path):
             trained = runs.train(run.mlp, params, key, prepared, asked, callbacks, checkpoints)
     if trained.history.stopped == "patience":
