@@ -266,7 +266,7 @@ def test_one_that_stopped_early_goes_on_by_other_rules(tmp_path, whole, rule):
 
 def test_fewer_epochs_than_there_are_is_refused(tmp_path):
     run(tmp_path, epochs=6)
-    with pytest.raises(ValueError, match="holds 6 epochs of this training, and epochs=4 asks for fewer"):
+    with pytest.raises(ValueError, match="holds 6 epochs of this training already, more than the 4 asked for"):
         run(tmp_path, epochs=4)
 
 

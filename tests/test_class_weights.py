@@ -47,7 +47,8 @@ def test_class_weights_are_weights_of_examples():
     mlp = MLP((3, 4, 3), "tanh", "softmax_cross_entropy_with_integer_labels")
     params, y = init(mlp, jax.random.key(0)), (np.arange(30) % 7 % 3).astype(np.int32)
     x = np.random.default_rng(0).standard_normal((30, 3))
-    options = {"key": jax.random.key(1), "optimizer": optax.adam(0.03), "epochs": 3, "batch_size": 4, "validation": 0.2}
+    options = {"key": jax.random.key(1), "optimizer": optax.adam(0.03), "epochs": 3, "batch_size": 4}
+    options["validation"] = (x[:6], y[:6])
     weights = np.linspace(0.1, 2, 30)
     for given in ([1.0, 2.0, 0.5], np.array([1.0, 2.0, 0.5]), {1: 2.0, 2: 0.5}):
         got = fit(mlp, params, x, y, class_weights=given, weights=weights, **options)

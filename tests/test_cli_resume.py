@@ -48,7 +48,7 @@ def test_a_run_that_has_ended_says_so_and_stays_as_it_is(whole):
     before = learned(whole)
     result = good("train", "--resume", whole)
     assert "nothing was left to train after 6 epochs; for more, raise --epochs" in result.output
-    assert "the run has had 6 epochs already: --epochs must be more, got 2" in refused_in_the_end(
+    assert "holds 6 epochs of this training already, more than the 2 asked for" in refused_in_the_end(
         "train", "--resume", whole, "--epochs", "2"
     )
     assert learned(whole) == before
@@ -180,10 +180,14 @@ def test_what_was_learned_survives_a_full_disk(whole, monkeypatch):
 
 
 def test_a_log_on_a_full_disk_costs_only_the_log(whole, monkeypatch):
-    def fail(self, *progress):
-        raise OSError(28, "No space left on device")
+    opened = Path.open
 
-    monkeypatch.setattr(callbacks.JsonLines, "__call__", fail)
+    def fail(self, *args, **options):
+        if self.name == "log.jsonl":
+            raise OSError(28, "No space left on device")
+        return opened(self, *args, **options)
+
+    monkeypatch.setattr(callbacks.Path, "open", fail)
     result = good(*TRAIN, "--epochs", "6", "--out", "run")
     assert result.stderr == "warning: run/log.jsonl cannot be written: No space left on device. Training goes on without it\n"
     assert learned(whole)[:2] == tuple(Path("run", name).read_bytes() for name in ("model.safetensors", "history.json"))

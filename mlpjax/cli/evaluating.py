@@ -1,5 +1,7 @@
 """`mlpjax evaluate`."""
 
+from pathlib import Path
+
 from mlpjax.cli import arguments, output, tables
 from mlpjax.cli.output import plain_errors, plain_warnings
 from mlpjax.data import open_source
@@ -32,4 +34,4 @@ def evaluate(
         if as_json:
             output.print_json(folder.as_dict(found, {"data": source.name, "examples": len(found.truth)}))
         else:
-            tables.metrics(output.console, loaded.preprocessing, found, source.name)
+            tables.metrics(output.console, loaded.preprocessing, found, Path(source.name).name)

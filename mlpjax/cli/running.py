@@ -96,8 +96,6 @@ def _train(say: Console, run: Run, resuming: bool) -> tuple[Trained, float]:
             trained = runs.train(run.mlp, params, key, prepared, asked, callbacks, checkpoints)
     if trained.history.stopped == "patience":
         say.print(f"stopped: {trained.history.message}")
-    if trained.history.epochs > asked.epochs:
-        raise ValueError(f"the run has had {trained.history.epochs} epochs already: --epochs must be more, got {asked.epochs}")
     if resuming and not noted.called:
         say.print(f"nothing was left to train after {trained.history.epochs} epochs; for more, raise --epochs")
     return trained, error

@@ -96,8 +96,8 @@ def run(
 def _check_more(history: History, options: Options) -> None:
     if history.epochs > options.epochs and options.checkpoints:
         raise ValueError(
-            f"{options.checkpoints.folder} holds {history.epochs} epochs of this training, and epochs={options.epochs} asks for "
-            "fewer: choose another folder, or as many"
+            f"{options.checkpoints.folder} holds {history.epochs} epochs of this training already, more than the "
+            f"{options.epochs} asked for: raise epochs, or choose another folder"
         )
 
 
