@@ -187,8 +187,9 @@ def test_a_log_on_a_full_disk_costs_only_the_log(whole, monkeypatch):
             raise OSError(28, "No space left on device")
         return opened(self, *args, **options)
 
-    monkeypatch.setattr(callbacks.Path, "open", fail)
-    result = good(*TRAIN, "--epochs", "6", "--out", "run")
+    with monkeypatch.context() as full:
+        full.setattr(callbacks.Path, "open", fail)
+        result = good(*TRAIN, "--epochs", "6", "--out", "run")
     assert result.stderr == "warning: run/log.jsonl cannot be written: No space left on device. Training goes on without it\n"
     assert learned(whole)[:2] == tuple(Path("run", name).read_bytes() for name in ("model.safetensors", "history.json"))
 

@@ -287,7 +287,8 @@ def test_how_the_epochs_are_cut_changes_no_bit(monkeypatch):
 # Ctrl-C
 
 TRAIN = """
-import jax, numpy as np, sys, warnings
+import jax, numpy as np, signal, warnings
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 from mlpjax import MLP, fit, init
 mlp = MLP((1, 2, 1))
 x = np.linspace(-1, 1, 8)[:, None]
