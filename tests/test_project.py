@@ -16,12 +16,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mlpjax"
 LADDER = [
     "types", "names", "neuron", "activations", "losses", "metrics", "penalties", "initializers", "optimizers", "checks",
-    "network", "gradients", "line_search", "training", "fitting", "callbacks", "data", "files", "storage", "plots", "sklearn",
-    "runs", "cli", "__main__",
+    "network", "gradients", "propagation", "diagnosis", "line_search", "training", "fitting", "callbacks", "data",
+    "files", "storage", "selection", "experiments", "plots", "sklearn", "runs", "cli", "__main__",
 ]  # fmt: skip
 RUNG = {name: height for height, name in enumerate(LADDER)}
 IDS = re.compile(
-    r"\b(?:(?:ACT|LOSS|INIT|ENCODE)-\w+|PENALTY(?:-\w+)?|DECODE|BP\d|FM\d|FD|PATH|NEURON|LAYER|FORWARD|PREDICT|MEAN|OBJECTIVE|STEP|BATCHES|EPOCH|FIT|ACCURACY|R2|CLASS-WEIGHTS|EARLY-STOPPING)\b"
+    r"\b(?:(?:ACT|LOSS|INIT|ENCODE)-\w+|PENALTY(?:-\w+)?|DECODE|HEALTH-\w+|JACOBIAN|LSUV|VARIANCE-\w+|LINEAR-\w+|MASK-\w+|ENSEMBLE|SELECT-\w+|COST-\w+|BIAS-VARIANCE|BP\d|FM\d|FD|PATH|NEURON|LAYER|FORWARD|PREDICT|MEAN|OBJECTIVE|STEP|BATCHES|EPOCH|FIT|ACCURACY|R2|CLASS-WEIGHTS|EARLY-STOPPING)\b"
 )
 
 

@@ -1,10 +1,11 @@
 """Pictures of a training run."""
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from mlpjax.plots import style
 
 Curve = Sequence[float] | np.ndarray
 
@@ -41,9 +42,9 @@ def training_picture(
     """
     from matplotlib.figure import Figure
 
-    target, classes = _literal(target), [_literal(name) for name in classes]
+    target, classes = style.literal(target), [style.literal(name) for name in classes]
     figure = Figure(figsize=(11, 7), layout="constrained")
-    figure.suptitle(_literal(title))
+    figure.suptitle(style.literal(title))
     (one, two), (three, four) = figure.subplots(2, 2)
     _curves(one, losses, "loss", logarithmic=all(np.all(np.asarray(loss) > 0) for loss in losses.values()))
     _curves(two, scores, SCORES[score_name] if len(scores) > 1 else f"{next(iter(scores))} {SCORES[score_name]}")
@@ -53,14 +54,7 @@ def training_picture(
         _confusion(four, truth, prediction, classes)
     else:
         _agreement(four, truth.reshape(len(truth), -1)[:, 0], prediction.reshape(len(truth), -1)[:, 0], target)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in a script that the font lacks is drawn as boxes
-        figure.savefig(path, dpi=130)
-
-
-def _literal(text: str) -> str:
-    """A name as it is: a dollar sign begins no formula."""
-    return text.replace("$", r"\$")
+    style.save(figure, path)
 
 
 def _curves(axes, curves: Mapping[str, Curve], label: str, logarithmic: bool = False) -> None:
@@ -70,8 +64,7 @@ def _curves(axes, curves: Mapping[str, Curve], label: str, logarithmic: bool = F
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.set_yscale("log" if logarithmic else "linear")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    style.plain(axes)
     if len(curves) > 1:
         axes.legend(frameon=False)
 
@@ -101,5 +94,4 @@ def _agreement(axes, truth: np.ndarray, prediction: np.ndarray, target: str) -> 
     axes.plot(truth, prediction, ".", markersize=max(1.5, 6 - np.log10(max(len(truth), 1))), alpha=0.6)
     axes.set_xlabel(f"true {target}")
     axes.set_ylabel(f"predicted {target}")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    style.plain(axes)

@@ -1,0 +1,1 @@
+"""What a network's gradients say of its health, layer by layer."""

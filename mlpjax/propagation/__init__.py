@@ -1,0 +1,1 @@
+"""How variances travel through a network, and how to start one so that they keep their size."""

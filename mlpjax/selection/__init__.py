@@ -1,0 +1,1 @@
+"""Many networks in one compiled call, and the choice among them."""
