@@ -6,7 +6,7 @@ Every step is `params <- params + update(gradient)` with any Optax optimiser. Th
 
 import functools
 import operator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -231,6 +231,7 @@ def _random_order(key: PRNGKey, n: int) -> Int[Array, " n"]:
     return (jnp.sort(numbered) & ((1 << low) - 1)).astype(int)
 
 
+@runtime_checkable
 class Rows(Protocol):
     """Examples from which some are taken by their numbers: an array is one."""
 

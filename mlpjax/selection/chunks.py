@@ -1,5 +1,6 @@
 """An ensemble in as many chunks as the memory asks for, each trained in stretches of epochs."""
 
+import functools
 import itertools
 import operator
 import time
@@ -107,8 +108,16 @@ def train(
     data, split = ensemble.placed(data, spread=False), ensemble.placed(jax.tree.map(jnp.asarray, split), spread=False)
     most = min(epochs, MOST)
 
+    start, order = jax.vmap(keys, (None, 0, 0))(starting.key, cells.seed, cells.replicate)
+    params = _starts(task.mlp, starting, cells, start)
+
+    def ready(first: int, count: int) -> tuple[Member, Params, jax.Array]:
+        places = _places(first, count, networks)
+        return _members(cells.at(places)), jax.tree.map(operator.itemgetter(places), params), order[places]
+
     def compiled_for(count: int):
-        members, states = jax.eval_shape(lambda: _begun(task, starting, cells.at(_places(0, count, networks))))
+        members, *started = ready(0, count)
+        states = jax.eval_shape(functools.partial(ensemble.begun, task), members, *started)
         spread = jax.tree.map(_described, (members, states))
         return ensemble.several.lower(task, most, *spread, jax.ShapeDtypeStruct((), jnp.int32), data, split).compile()
 
@@ -116,9 +125,9 @@ def train(
     parts: list[Trained] = []
     with interrupts.noted(interrupts.ctrl_c()) as check:
         for first in range(0, networks, size):
-            chunk = cells.at(_places(first, size, networks))
             told = _told(callback, first, min(size, networks - first), epochs, networks, check)
-            members, states = _begun(task, starting, chunk)
+            members, *started = (ensemble.placed(tree, spread=True) for tree in ready(first, size))
+            states = ensemble.begun(task, members, *started)
             states, losses = _stretches(lambda *begun: call(*begun, data, split), members, states, epochs, most, told)
             measures = ensemble.measures(task, members, states.params, data, split)
             part = Trained(np.full(size, losses.shape[1]), measures, losses, states.params)
@@ -148,21 +157,12 @@ def _described(leaf) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=ensemble.sharding(spread=True))
 
 
-def _begun(task: Task, starting: Starting, cells: Cells) -> tuple[Member, State]:
-    """Networks before their first step."""
-    start, order = jax.vmap(keys, (None, 0, 0))(starting.key, cells.seed, cells.replicate)
-    params = _starts(task.mlp, starting, cells, start)
-    dtype = params[0].W.dtype
-    members = Member(
-        masks.Mask(jnp.asarray(cells.depth, jnp.int32), jnp.asarray(cells.width, jnp.int32)),
-        Penalty(jnp.asarray(cells.l1, dtype), jnp.asarray(cells.l2, dtype)),
-        jnp.asarray(cells.replicate, jnp.int32),
-    )
-    members, params, order = (ensemble.placed(tree, spread=True) for tree in (members, params, order))
-    return members, ensemble.begun(task, members, params, order)
+def _members(cells: Cells) -> Member:
+    depth, width, replicate = (jnp.asarray(column, jnp.int32) for column in (cells.depth, cells.width, cells.replicate))
+    return Member(masks.Mask(depth, width), Penalty(jnp.asarray(cells.l1, float), jnp.asarray(cells.l2, float)), replicate)
 
 
-def _starts(largest: MLP, starting: Starting, cells: Cells, start: PRNGKey) -> Params:
+def _starts(largest: MLP, starting: Starting, cells: Cells, start: jax.Array) -> Params:
     """The parameters of all the networks, each drawn as a small one."""
     shapes, which = np.unique(np.stack([cells.depth, cells.width], axis=1), axis=0, return_inverse=True)
     drawn = []
@@ -171,7 +171,7 @@ def _starts(largest: MLP, starting: Starting, cells: Cells, start: PRNGKey) -> P
         params = jax.vmap(lambda key, small=small: init(small, key, starting.initializer))(start[which == place])
         drawn.append(masks.embedded(largest, params))
     back = np.argsort(np.argsort(which, kind="stable"), kind="stable")
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts)[back], *drawn)
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[back], *drawn)
 
 
 def _stretches(call: Callable, members: Member, states: State, epochs: int, most: int, told: Callable[[int], None]):

@@ -21,7 +21,7 @@ from mlpjax.fitting.epochs import Examples
 from mlpjax.network import MLP, shares
 from mlpjax.selection.masks import Mask, masked_backprop, masked_forward
 from mlpjax.training import State, scanned_epoch, start
-from mlpjax.types import Params, Penalty, PRNGKey, Scalar
+from mlpjax.types import Params, Penalty, Scalar
 
 AXIS = "networks"
 
@@ -194,7 +194,7 @@ def several(task: Task, most: int, members: Member, states: State, count, data: 
 
 
 @functools.partial(jax.jit, static_argnames="task")
-def begun(task: Task, members: Member, params: Params, keys: PRNGKey) -> State:
+def begun(task: Task, members: Member, params: Params, keys: jax.Array) -> State:
     """The state of every network before its first step."""
     one = jax.vmap(lambda member, params, key: start(params, _optimizer(task, member), key))
     return over_networks(one, 3)(members, params, keys)

@@ -7,6 +7,7 @@ has the gradient 0, so that it stays as it started, and what is left is the smal
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from mlpjax import penalties
@@ -52,23 +53,18 @@ def embedded(mlp: MLP, params: Params) -> Params:
         mlp: the largest network.
         params: of the small one.
     """
-    hidden, (W, b) = params[:-1], params[-1]
-    lead = b.shape[:-1]
-    layers = list(zip(mlp.sizes[:-1], mlp.sizes[1:], strict=True))
-    missing = tuple(
-        Layer(jnp.zeros((*lead, *shape), W.dtype), jnp.zeros((*lead, shape[1]), W.dtype))
-        for shape in layers[len(hidden) : len(layers) - 1]
-    )
-    return tuple(
-        Layer(_filled_up(layer.W, shape), _filled_up(layer.b, shape[1:]))
-        for layer, shape in zip((*hidden, *missing, Layer(W, b)), layers, strict=True)
-    )
+    *hidden, output = params
+    lead = output.b.shape[:-1]
+    sizes = list(zip(mlp.sizes[:-1], mlp.sizes[1:], strict=True))
+    absent = [(np.zeros((*lead, 0, 0), output.b.dtype), np.zeros((*lead, 0), output.b.dtype))] * (len(sizes) - len(params))
+    layers = zip((*hidden, *absent, output), sizes, strict=True)
+    return tuple(Layer(_filled_up(W, shape), _filled_up(b, shape[1:])) for (W, b), shape in layers)
 
 
-def _filled_up(array: Array, shape: tuple[int, ...]) -> Array:
+def _filled_up(array, shape: tuple[int, ...]):
     kept = array.ndim - len(shape)
     missing = [wanted - there for wanted, there in zip(shape, array.shape[kept:], strict=True)]
-    return jnp.pad(array, [(0, 0)] * kept + [(0, more) for more in missing])
+    return np.pad(array, [(0, 0)] * kept + [(0, more) for more in missing])
 
 
 def extracted(mlp: MLP, params: Params, depth: int, width: int) -> Params:
