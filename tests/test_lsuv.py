@@ -65,7 +65,7 @@ def test_many_keys_in_one_compiled_call():
 
 @pytest.mark.parametrize(("x", "message"), [
     (jnp.zeros((5, 12)), "divides layer 1 of 2 by .* which is 0.0 on the 5 examples given: give it examples that vary"),
-    (X.at[3, 2].set(jnp.nan), "layer 1 of 2 .* which is nan on the 60 examples given: x must hold finite numbers"),
+    (X.at[3, 2].set(jnp.nan), "layer 1 of 2 .* which is nan on the 60 examples given: x must be finite"),
     (1e200 * X, "layer 1 of 2 .* which is inf .*; standardise it"),
     (X[:, :5], r"x must have shape \(n, 12\)"),
     (X[:0], "x holds no examples"),

@@ -62,8 +62,8 @@ def _scaled(mlp: MLP, params: Params, x: Data) -> tuple[Params, Float[Array, " l
 def _check(spreads: jax.Array, n: int) -> None:
     for number, spread in enumerate(spreads.tolist(), 1):
         if not 0 < spread < float("inf"):
-            cure = "give it examples that vary" if spread == 0 else "x must hold finite numbers; standardise it"
+            cure = "give it examples that vary, or wider layers" if spread == 0 else "x must be finite; standardise it"
             raise ValueError(
                 f"LSUV divides layer {number} of {len(spreads)} by the standard deviation of its pre-activations, which is "
-                f"{spread} on the {n} examples given: {cure}, or start with init"
+                f"{spread} on the {n} examples given: {cure}, or choose another initialiser"
             )
