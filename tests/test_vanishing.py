@@ -19,12 +19,12 @@ PUBLISHED = {2: (0.07, 0.31), 3: (0.012, 0.060, 0.283), 4: (0.003, 0.017, 0.070,
 
 @pytest.mark.parametrize("hidden_layers", PUBLISHED)
 def test_nielsen_s_gradient_norms(hidden_layers):
-    """VARIANCE-backward: published values lie between the 5th and 95th percentile of 300 seeds, and within 35 % of the middle.
+    """VARIANCE-backward: published values lie between the 5th and 95th percentile of 100 seeds, and within 35 % of the middle.
 
     And theory: E[sigma'^2]^(1/2) a layer, within 10 %, but for the last hidden layer, which hands on 10 deltas and not 30.
     """
-    found = nielsen(KEY, hidden_layers)
-    assert found.norms.shape == (300, hidden_layers)
+    found = nielsen(KEY, hidden_layers, seeds=100)
+    assert found.norms.shape == (100, hidden_layers)
     assert (found.low < jnp.array(PUBLISHED[hidden_layers])).all()
     assert (found.high > jnp.array(PUBLISHED[hidden_layers])).all()
     np.testing.assert_allclose(found.typical, PUBLISHED[hidden_layers], rtol=0.35)
@@ -46,14 +46,14 @@ def test_delta_norms_are_those_of_jax_grad():
 
 
 def test_rectifiers_with_he_s_start_do_not_vanish():
-    """VARIANCE-backward: the cure: the first of 20 layers has a gradient of the size of the last's."""
+    """VARIANCE-backward: the cure: the first of 10 layers has a gradient of the size of the last's."""
     x, y = jax.random.normal(KEY, (50, 32)), jax.random.normal(KEY, (50, 32))
     relu, sigmoid = (
-        delta_norms(MLP((32,) * 21, name), KEY, x, y, seeds=20, initializer=start).typical
+        delta_norms(MLP((32,) * 11, name), KEY, x, y, seeds=10, initializer=start).typical
         for name, start in (("relu", "he_normal"), ("sigmoid", "glorot_normal"))
     )
     assert relu[0] > relu[-1] / 10
-    assert sigmoid[0] < sigmoid[-1] * 1e-8
+    assert sigmoid[0] < sigmoid[-1] * 1e-4
 
 
 def gradient_by_jax(layers: int, first: float, weight: float) -> float:
