@@ -23,6 +23,7 @@ trained = pytest.fixture(commands.trained, scope="module")
     (["iris", "--activation", "step"], "losses.perceptron_loss"),
     (["iris", "--optimizer", "adma"], "unknown optimizer 'adma': did you mean 'adam'"),
     (["iris", "--gradient", "backpop"], "unknown gradient method 'backpop': did you mean 'backprop'"),
+    (["iris", "--init", "he_norml"], "unknown initialiser 'he_norml': did you mean 'he_normal'?"),
     (["iris", "--loss", "squared_eror"], "unknown loss 'squared_eror': did you mean 'squared_error'"),
     (["iris", "--loss", "squared_error"], "the loss squared_error cannot learn classes from a table: use one of softmax"),
     (["diabetes", "--loss", "hinge_loss"], "cannot learn numbers from a table: use one of absolute_error, huber_loss"),

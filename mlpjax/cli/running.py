@@ -84,7 +84,7 @@ def _checked_gradient(say: Console, run: Run, params) -> float:
 def _train(say: Console, run: Run, resuming: bool) -> tuple[Trained, float]:
     """Train, with a bar on a terminal and ten lines elsewhere, a log and checkpoints; and say how exact the gradient is."""
     asked, prepared = run.options, run.prepared
-    params, key = runs.start(run.mlp, asked)
+    params, key = runs.start(run.mlp, asked, run.prepared)
     error = _checked_gradient(say, run, params)
     say.print(f"training: {reporting.plan(asked)}")
     score = f"{reporting.held_out(prepared)} {plots.SCORES[metrics.score_name(run.mlp.loss)]}"
