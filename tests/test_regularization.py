@@ -12,14 +12,8 @@ from support import relative_error
 
 from mlpjax import MLP, Layer, Penalty, backprop, fit, init, losses, penalties
 from mlpjax.data import bundled
-from mlpjax.experiments.regularization import (
-    early_stopping_path,
-    equivalent_l2,
-    penalty_factor,
-    regularization_path,
-    stopping_factor,
-    subgradient_band,
-)
+from mlpjax.experiments.regularization import early_stopping_path, regularization_path
+from mlpjax.experiments.shrinkage import equivalent_l2, penalty_factor, stopping_factor, subgradient_band
 
 LINEAR = MLP((10, 1))
 L1 = jnp.array([0.02, 0.2, 0.5])
