@@ -130,6 +130,13 @@ def test_a_weight_that_the_loss_pulls_harder_than_the_penalty_leaves_the_band():
     assert subgradient_band(0.0, 0.2, 0.0) == (0.0, 0.0)
 
 
+def test_mini_batches_take_several_steps_an_epoch():
+    """LINEAR-early_stopping: three steps for five examples in pairs."""
+    x, y = jnp.ones((5, 3)), jnp.ones((5, 1))
+    path = early_stopping_path(MLP((3, 1)), KEY, x, y, (x, y), learning_rate=0.1, epochs=2, batch_size=2)
+    np.testing.assert_allclose(path.penalty.l2, [1 / 0.6, 1 / 1.2], rtol=1e-12)
+
+
 CURVATURE = np.logspace(-6, 0, 200)
 
 
@@ -227,7 +234,8 @@ def test_penalties_and_stopping_early_cure_overfitting_alike():
     [
         ({"method": "proximall"}, "did you mean 'proximal'"),
         ({"penalty": Penalty(l1=0.1)}, "one array of strengths"),
-        ({"penalty": Penalty(jnp.ones((2, 2)))}, r"got shape \(2, 2\)"),
+        ({"penalty": Penalty(jnp.ones((2, 2)))}, r"got shapes \(2, 2\) and \(\)"),
+        ({"penalty": Penalty(jnp.ones(2), jnp.ones(3))}, r"got shapes \(2,\) and \(3,\)"),
         ({"epochs": 0}, "epochs must be 1 or more"),
         ({"batch_size": 6}, "batch_size must be from 1 to 5"),
         ({"held_out": (jnp.ones((5, 2)), jnp.ones((5, 1)))}, "x must have shape"),

@@ -111,13 +111,14 @@ def _training(mlp: MLP, key: PRNGKey, x, y, held_out, initializer, batch_size: i
 
 def _grid(penalty: Penalty, dtype) -> Penalty:
     """The strengths as two arrays of one length."""
-    l1, l2 = jnp.broadcast_arrays(*(jnp.asarray(strength, dtype) for strength in penalty))
-    if l1.ndim != 1:
+    shapes = [jnp.shape(strength) for strength in penalty]
+    (*_, shape) = sorted(shapes, key=len)
+    if len(shape) != 1 or not {*shapes} <= {(), shape}:
         raise ValueError(
             f"penalty must hold one array of strengths, or two of one length, such as Penalty(l1=jnp.logspace(-3, 0, 7)); "
-            f"got shape {l1.shape}"
+            f"got shapes {shapes[0]} and {shapes[1]}"
         )
-    return Penalty(l1, l2)
+    return Penalty(*(jnp.broadcast_to(jnp.asarray(strength, dtype), shape) for strength in penalty))
 
 
 @functools.partial(jax.jit, static_argnames=("mlp", "method", "initializer", "epochs", "batch_size"))
