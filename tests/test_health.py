@@ -54,7 +54,7 @@ def test_by_definition(name):
         ],
         "slope": [np.sqrt(mean(share, df**2)) for df in slopes],
         "factor": [*(one / after for one, after in itertools.pairwise(sizes)), 1],
-        "spread": [max(apart(share, a), apart(share, d)) for a, d in zip(outputs, delta, strict=True)],
+        "spread": [max(apart(share, z), apart(share, d)) for z, d in zip(forward(mlp, params, x).z, delta, strict=True)],
         "examples": 7,
     }
     for field, value in expected.items():
@@ -125,6 +125,18 @@ def test_the_size_of_the_loss_does_not_matter(name):
     for field in ("factor", "spread", "slope", "saturated", "dead"):
         np.testing.assert_allclose(getattr(near, field), getattr(far, field), rtol=1e-6, err_msg=field)
     np.testing.assert_allclose(near.gradient_norm, 1e-9 * far.gradient_norm, rtol=1e-6)
+
+
+def test_deltas_whose_squares_underflow():
+    """HEALTH-factor: in float32, where a network has learned all but 1e-30, as where it has not."""
+    mlp = MLP((3, 5, 4, 2), "tanh")
+    params, x, *_ = problem(mlp, n=9, dtype=jnp.float32)
+    params = (*params[:-1], Layer(params[-1].W, jnp.zeros(2, jnp.float32)))
+    z = forward(mlp, params, x).z[-1]
+    tiny = tuple(Layer(1e-30 * W, b) if l == 2 else Layer(W, b) for l, (W, b) in enumerate(params))
+    far, near = health(mlp, params, x, z - 1), health(mlp, tiny, x, forward(mlp, tiny, x).z[-1] - 1)
+    np.testing.assert_allclose(near.factor[:1], far.factor[:1], rtol=1e-5)
+    np.testing.assert_allclose(near.factor[1], 1e-30 * far.factor[1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])

@@ -97,18 +97,18 @@ def health(
     delta = backward_pass(mlp, params, trace, examples.y, weights=weights)
     gradient = penalties.added(penalty, params, layer_gradients(trace, delta))
     share = _wide(examples.share)
-    known = share > 0
-    per_example = [jnp.where(known[:, None], _wide(d) / jnp.where(known, share, 1)[:, None], 0) for d in delta]
+    per_example = [_per_example(share, _wide(d)) for d in delta]
+    sizes = jnp.stack([_size(share, d) for d in per_example])
     W, dW = [_norm(layer.W) for layer in params], [_norm(layer.W) for layer in gradient]
     return Health(
-        delta_rms=jnp.stack([_rms(share, d) for d in per_example]),
+        delta_rms=sizes / jnp.sqrt(jnp.asarray(mlp.sizes[1:], share.dtype)),
         gradient_norm=jnp.stack(dW),
         gradient_to_weight=_ratio(jnp.stack(dW), jnp.stack(W)),
         update_to_weight=None if update is None else _ratio(jnp.stack([_norm(layer.W) for layer in update]), jnp.stack(W)),
         **_of_outputs(mlp, trace, share),
-        factor=_factors(share, per_example),
-        spread=jnp.stack([_spread(share, a, d) for a, d in zip(_outputs(trace), per_example, strict=True)]),
-        examples=jnp.sum(known, dtype=share.dtype),
+        factor=jnp.append(_ratio(sizes[:-1], sizes[1:], of_zeros=1.0), jnp.ones(1, share.dtype)),
+        spread=jnp.stack([_spread(share, _wide(z), d) for z, d in zip(trace.z, per_example, strict=True)]),
+        examples=jnp.sum(share > 0, dtype=share.dtype),
     )
 
 
@@ -126,6 +126,11 @@ def _wide(array: Array) -> Array:
     return array.astype(jnp.promote_types(array.dtype, jnp.float32))
 
 
+def _per_example(share: Array, delta: Array) -> Array:
+    """The delta of each example's own loss: without its share, and 0 where that is 0."""
+    return jnp.where((share > 0)[:, None], delta / jnp.where(share > 0, share, 1)[:, None], 0)
+
+
 def _norm(array: Array) -> Array:
     return jnp.sqrt(jnp.sum(_wide(array) ** 2))
 
@@ -141,6 +146,13 @@ def _mean(share: Array, values: Array) -> Array:
 
 def _rms(share: Array, values: Array) -> Array:
     return jnp.sqrt(_mean(share, values**2))
+
+
+def _size(share: Array, values: Array) -> Array:
+    """HEALTH-factor: the root of the mean square over the examples, summed over the units, also where a square underflows."""
+    largest = jnp.max(jnp.abs(values))
+    scaled = values / jnp.where(largest == 0, 1, largest)
+    return largest * jnp.sqrt(jnp.sum(share[:, None] * scaled**2))
 
 
 def _outputs(trace: Trace) -> list[Array]:
@@ -177,13 +189,7 @@ def slopes_at(f: Activation, z: np.ndarray) -> np.ndarray:
         return np.asarray(f.df(inputs, f.f(inputs)))
 
 
-def _factors(share: Array, delta: list[Array]) -> Array:
-    """HEALTH-factor"""
-    norms = jnp.stack([jnp.sqrt(jnp.sum(share[:, None] * d**2)) for d in delta])
-    return jnp.append(_ratio(norms[:-1], norms[1:], of_zeros=1.0), jnp.ones(1, norms.dtype))
-
-
 def _spread(share: Array, *of_units: Array) -> Array:
     """HEALTH-spread"""
-    apart = [_ratio(_rms(share, v - jnp.mean(v, axis=1, keepdims=True)), _rms(share, v)) for v in of_units]
+    apart = [_ratio(_size(share, v - jnp.mean(v, axis=1, keepdims=True)), _size(share, v)) for v in of_units]
     return jnp.max(jnp.stack(apart))
