@@ -6,15 +6,14 @@ A training is an iterator of stretches: some epochs, or a part of one, after eac
 import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from mlpjax.fitting import interrupts
 from mlpjax.fitting.checkpoints import Checkpoints, Saver
 from mlpjax.fitting.epochs import STOPPED, Rows, Rules, Task
-from mlpjax.fitting.history import History, empty, extended
+from mlpjax.fitting.history import History, extended
 from mlpjax.fitting.options import check_every
 from mlpjax.training import State
 
@@ -23,10 +22,10 @@ Callback = Callable[[int, State, History], None]
 
 
 class Stretch(NamedTuple):
-    """What came of some epochs: the state after them, a row of history for each, and, if training ends, why."""
+    """What came of some epochs: the state after them, rows of history for each and for what was recorded; if it ends, why."""
 
     state: State
-    rows: dict[str, np.ndarray]
+    rows: dict[str, Any]
     stopped: str = ""
     message: str = ""
 
@@ -62,7 +61,7 @@ class Progress(NamedTuple):
 
 
 def run(
-    begun: State, stretches: Stretches, options: Options, validated: bool, rules: Rules, description: Callable[[], dict]
+    begun: State, stretches: Stretches, options: Options, nothing: History, rules: Rules, description: Callable[[], dict]
 ) -> tuple[State, History]:
     """Train from a state, or from the latest checkpoint, and return what has been learned, however it ends.
 
@@ -70,7 +69,7 @@ def run(
         begun: the state before the first epoch.
         stretches: the training.
         options: how long it lasts, and who is told.
-        validated: whether there is a validation set.
+        nothing: the history before the first epoch.
         rules: what ends it early.
         description: of the training, for its checkpoints.
 
@@ -78,8 +77,7 @@ def run(
         ValueError: the checkpoints are of another training, or have more epochs than are wanted.
     """
     check_every(options.every)
-    dtype = jnp.promote_types(begun.params[0].W.dtype, jnp.float32)
-    progress = Progress(begun, empty(len(begun.params), validated, dtype))
+    progress = Progress(begun, nothing)
     saver = Saver(options.checkpoints, description(), rules) if options.checkpoints else None
     if saver:
         progress = Progress(*(saver.latest(*progress) or progress))
