@@ -140,7 +140,7 @@ def _show(say: Console, mlp: MLP, found: CrossValidation, about: dict) -> None:
     if len(order) > MOST_LISTED:
         say.print(f"… and {len(order) - MOST_LISTED} more models, all of them in {REPORT}")
     say.print(
-        "loss and score on what was held out, ± the standard error over the folds; the loss in training beside them, and no penalty in it"
+        "loss and score on what was held out, ± the standard error over the folds, and the loss in training; without penalties"
     )
     if found.chosen is not None:
         say.print(_verdict(found))
