@@ -185,7 +185,8 @@ def test_ctrl_c_tells_what_is_known(here, monkeypatch):
     monkeypatch.setattr(selecting, "cross_validate", made(3, np.array([np.inf, np.inf, 1.0]), np.array([2, 2, 3])))
     result = call("select", "diabetes", *GRID, "--out", "chosen")
     assert result.exit_code == 130
-    assert result.stdout.count("interrupted") == 2
+    assert result.stdout.count(" interrupted ") == 2
+    assert "interrupted after 2 of 5 epochs" in result.stdout
     assert json.loads(Path("chosen/select.json").read_text())["epochs"] == 2
 
 

@@ -61,6 +61,10 @@ def run(wanted: Wanted, out: Path | None, as_json: bool) -> int:
         about = {"folder": str(path), **_about(prepared, mlp, wanted, found)}
         folder.write_json(path / REPORT, about)
         _draw(path / PICTURE, prepared, mlp, found)
+        if found.epochs.min() < wanted.options.epochs:
+            say.print(
+                f"interrupted after {found.epochs.min():,} of {wanted.options.epochs:,} epochs, which is what the table is of"
+            )
         _show(say, mlp, found, about)
         say.print(f"written to [bold]{literal(path)}[/bold]: {REPORT}, {PICTURE}")
     if as_json:

@@ -71,7 +71,8 @@ def cross_validate(
     """Measure every model of a grid on examples that it was not trained on, all in one `sweep` (SELECT-cross_validation).
 
     Args:
-        mlp, x, y: as in `sweep`.
+        mlp, x, y: as in `sweep`. They are taken as they are: where a preprocessing is fitted, stack a version of the
+            examples for each fold, and pass replicates that point into them.
         key: the randomness of folds, starts and orders. All models have the same folds.
         folds: how many, which keep the proportions of the classes; or the replicates themselves.
         repeats: how often the examples are cut into folds anew; with replicates, how many sets of folds these are.
