@@ -12,7 +12,7 @@ from mlpjax.data import bundled
 from mlpjax.experiments.bias_variance import function, u_curve
 from mlpjax.selection import member, sweep
 from mlpjax.selection.bias_variance import bias_variance, decomposed
-from mlpjax.selection.folds import bootstrap, consecutive
+from mlpjax.selection.splits import bootstrap, consecutive
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import pytest
 from mlpjax import MLP
 from mlpjax.selection import Split, cross_validation, sweep
 from mlpjax.selection.cross_validation import cross_validate, mean_and_error, one_standard_error, simplicity
-from mlpjax.selection.folds import folds
+from mlpjax.selection.splits import folds
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(24, 2))

@@ -11,7 +11,7 @@ from mlpjax.data.examples import Examples, joined
 from mlpjax.data.refitting import refitted
 from mlpjax.data.survey import survey
 from mlpjax.runs.selecting import pooled
-from mlpjax.selection.folds import folds
+from mlpjax.selection.splits import folds
 
 TABLE = columns("size", "rooms", "city", "garden", "age", "price")
 

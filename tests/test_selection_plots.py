@@ -36,7 +36,7 @@ def test_the_map_holds_every_model_at_its_place(drawn):
     found = choice(bad=[4])
     selection_map("map.png", "ten $", found)
     axes = drawn[0].axes[0]
-    assert axes.get_title() == r"ten \$"
+    assert drawn[0].get_suptitle() == r"ten \$"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["none", "8", "8, 8"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.1"]
     assert axes.get_xlabel() == "penalty l2"

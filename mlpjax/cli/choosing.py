@@ -1,6 +1,5 @@
 """The choice of a model from its options to its folder, told as it goes."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +115,8 @@ def _about(prepared: Prepared, mlp: MLP, wanted: Wanted, found: CrossValidation)
         "data": prepared.name,
         "training_examples": prepared.rows,
         "test_examples": len(prepared.test.x),
-        **{name: value for name, value in dataclasses.asdict(wanted.grid).items() if name in ("folds", "repeats")},
+        "folds": wanted.grid.folds,
+        "repeats": wanted.grid.repeats,
         "loss": mlp.loss.name,
         "score": metrics.score_name(mlp.loss),
         "epochs": int(found.epochs.min()),
@@ -130,8 +130,8 @@ def _about(prepared: Prepared, mlp: MLP, wanted: Wanted, found: CrossValidation)
 def models(found: CrossValidation) -> list[dict]:
     """The columns of the record as a row for each model."""
     columns = {name: column.tolist() for name, column in found._asdict().items() if isinstance(column, np.ndarray)}
-    rows = zip(*columns.values(), strict=True)
-    return [{**dict(zip(columns, row, strict=True)), "layers": [row[3]] * row[2]} for row in rows]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [{"layers": [row["width"]] * row["depth"], **row} for row in rows]
 
 
 def _show(say: Console, mlp: MLP, found: CrossValidation, about: dict) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from mlpjax.network import MLP
 from mlpjax.selection.bias_variance import BiasVariance, bias_variance
-from mlpjax.selection.folds import consecutive
+from mlpjax.selection.splits import consecutive
 from mlpjax.types import Data, PRNGKey
 
 END = 3.0

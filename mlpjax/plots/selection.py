@@ -39,7 +39,8 @@ def selection_map(path: str | os.PathLike, title: str, found: CrossValidation) -
     columns = [strengths.index(strength) for strength in zip(found.l1, found.l2, strict=True)]
     figure = Figure(figsize=(2.8 + 1.1 * len(strengths), 1.8 + 0.55 * len(shapes)), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(style.literal(title))
+    figure.suptitle(style.literal(title))
+    axes.set_title("★ best, framed: the simplest within one standard error", fontsize=9)
     losses = np.full((len(shapes), len(strengths)), np.nan)
     losses[rows, columns] = np.where(np.isfinite(found.loss), found.loss, np.nan)
     image = axes.imshow(losses, cmap="viridis_r", norm=_norm(losses), origin="lower", aspect="auto")

@@ -21,7 +21,7 @@ from mlpjax.runs.preparing import in_any_unit
 from mlpjax.selection.chunks import Callback
 from mlpjax.selection.cross_validation import CrossValidation, cross_validate
 from mlpjax.selection.ensemble import Split
-from mlpjax.selection.folds import folds
+from mlpjax.selection.splits import folds
 
 
 @dataclass(frozen=True)

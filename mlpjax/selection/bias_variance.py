@@ -6,11 +6,11 @@ them: that is variance. What no model can know is noise.
 >>> import jax
 >>> import numpy as np
 >>> from mlpjax import MLP
->>> from mlpjax.selection import folds
+>>> from mlpjax.selection import consecutive
 >>> rng = np.random.default_rng(0)
 >>> x, x_test = rng.uniform(-2, 2, (400, 1)), np.linspace(-2, 2, 50)[:, None]
 >>> y, truth = x**2 + rng.normal(0, 0.1, x.shape), x_test**2
->>> split = folds.consecutive(20, 20)
+>>> split = consecutive(20, 20)
 >>> found = bias_variance(
 ...     MLP((1, 8, 1), "tanh"), x, y, split, x_test, truth, key=jax.random.key(0), truth=truth, depths=(0, 1), epochs=300
 ... )
@@ -87,8 +87,8 @@ def bias_variance(
     Args:
         mlp: as in `sweep`.
         x, y: the examples of all the training sets.
-        split: which of them each training set holds: `folds.consecutive` for sets that stand one after the other, or
-            `folds.bootstrap` for samples of one set of real data.
+        split: which of them each training set holds: `consecutive` for sets that stand one after the other, or
+            `bootstrap` for samples of one set of real data.
         x_test, y_test: examples that are in none of the training sets.
         key: the randomness of starts and orders.
         truth: the mean of the target at each of x_test, shape (n, outputs); for class labels their probabilities. Without it,
