@@ -40,7 +40,7 @@ def run(config: Config, resume: Path | None, out: Path | None, as_json: bool) ->
     options.check(config.options)
     if out is not None and resume is None:
         folder.check_free(out)
-    path = resume or out or _named_after(config.data.data)
+    path = resume or out or named_after(config.data.data)
     prepared = prepare(config.data, config.options, _scratch(path))
     asked = options.settled(config.options, prepared)
     mlp = options.network(prepared, asked)
@@ -57,7 +57,8 @@ def run(config: Config, resume: Path | None, out: Path | None, as_json: bool) ->
     return EXIT_CODES.get(trained.history.stopped, 0)
 
 
-def _named_after(data: str) -> Path:
+def named_after(data: str) -> Path:
+    """The folder of a run on these data, if no other is asked for."""
     name = "stdin" if data == STDIN else Path(data).name.partition(".")[0] or "run"
     return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
