@@ -18,8 +18,8 @@ import numpy as np
 from mlpjax import checks
 from mlpjax.network import MLP
 from mlpjax.selection.ensemble import Split
-from mlpjax.selection.splits import folds as cut
 from mlpjax.selection.models import models
+from mlpjax.selection.splits import folds as cut
 from mlpjax.selection.sweep import Sweep, sweep
 from mlpjax.types import Data, PRNGKey
 
