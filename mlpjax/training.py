@@ -6,7 +6,7 @@ Every step is `params <- params + update(gradient)` with any Optax optimiser. Th
 
 import functools
 import operator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +45,7 @@ class Cursor(NamedTuple):
         loss: their mean loss.
         gradient_norms: of each layer's gradient at the last of them.
         params: the parameters before the epoch.
+        wait: how many steps come before the next whose health is recorded, where any are.
     """
 
     batches: Int[Array, ""]
@@ -52,6 +53,7 @@ class Cursor(NamedTuple):
     loss: Scalar
     gradient_norms: Float[Array, " layers"]
     params: Params
+    wait: Int[Array, ""] | None = None
 
 
 class State(NamedTuple):
@@ -104,7 +106,7 @@ class MiniBatch(NamedTuple):
     scale: Float[Array, "*steps"] | None
 
 
-def _update(
+def descend(
     mlp: MLP, optimizer: optax.GradientTransformation, gradient: GradFn, state: State, x, y, weights, scale, penalty, same=False
 ) -> tuple[State, Scalar, Params]:
     """One step; `same` says that the step before was on the same data, so that what a line search left can be used."""
@@ -167,7 +169,7 @@ def step(
     >>> state.params[0].W.item(), info.loss.item()
     (1.0, 4.0)
     """
-    state, loss, grads = _update(mlp, optimizer, gradient, state, x, y, weights, None, penalty)
+    state, loss, grads = descend(mlp, optimizer, gradient, state, x, y, weights, None, penalty)
     return state, Info(loss, _layer_norms(grads))
 
 
@@ -184,7 +186,7 @@ def mini_batch_step(
 ) -> tuple[State, Info]:
     """The step that `epoch` takes on one of its mini-batches of x and y."""
     rows, weights, scale = batch
-    state, loss, grads = _update(mlp, optimizer, gradient, state, x[rows], y[rows], weights, scale, penalty)
+    state, loss, grads = descend(mlp, optimizer, gradient, state, x[rows], y[rows], weights, scale, penalty)
     return state, Info(loss, _layer_norms(grads))
 
 
@@ -229,6 +231,15 @@ def _random_order(key: PRNGKey, n: int) -> Int[Array, " n"]:
         return jnp.argsort(bits)
     numbered = (bits >> low << low) | jnp.arange(n, dtype=jnp.uint32)
     return (jnp.sort(numbered) & ((1 << low) - 1)).astype(int)
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """Examples from which some are taken by their numbers: an array is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places, /): ...
 
 
 def epoch_plan(key: PRNGKey, n: int, batch_size: int, weights: Data | None) -> tuple[PRNGKey, MiniBatch]:
@@ -288,8 +299,8 @@ def scanned_epoch(
     gradient: GradFn,
     batch_size: int,
     state: State,
-    x: Array,
-    y: Array,
+    x: Rows,
+    y: Rows,
     weights: Data | None,
     penalty: Penalty | None,
     same: bool = False,
@@ -302,15 +313,19 @@ def scanned_epoch(
     def one(carry, batch):
         moving, _ = carry
         rows, weights, scale = batch
-        moving, loss, grads = _update(mlp, optimizer, gradient, moving, x[rows], y[rows], weights, scale, penalty, same)
+        moving, loss, grads = descend(mlp, optimizer, gradient, moving, x[rows], y[rows], weights, scale, penalty, same)
         return (moving, grads), loss
 
     nothing = jax.tree.map(jnp.zeros_like, state.params)
     (after, last), losses = jax.lax.scan(one, (State(state.params, state.opt_state, key), nothing), batches)
+    return after._replace(best=state.best, cursor=state.cursor), info_of_epoch(losses, last, batch_size, n)
+
+
+def info_of_epoch(losses: Float[Array, " steps"], last: Params, batch_size: int, n: int) -> Info:
+    """What an epoch has to say, from the loss of each of its steps and the gradient of the last."""
     seen = np.full(len(losses), batch_size)
     seen[0] -= seen.sum() - n
-    info = Info(jnp.sum(losses * jnp.asarray(seen / n, losses.dtype)), _layer_norms(last))
-    return after._replace(best=state.best, cursor=state.cursor), info
+    return Info(jnp.sum(losses * jnp.asarray(seen / n, losses.dtype)), _layer_norms(last))
 
 
 def _examples(mlp: MLP, x: Data, y: Data, weights: Data | None) -> int:

@@ -23,6 +23,7 @@ trained = pytest.fixture(commands.trained, scope="module")
     (["iris", "--activation", "step"], "losses.perceptron_loss"),
     (["iris", "--optimizer", "adma"], "unknown optimizer 'adma': did you mean 'adam'"),
     (["iris", "--gradient", "backpop"], "unknown gradient method 'backpop': did you mean 'backprop'"),
+    (["iris", "--init", "he_norml"], "unknown initialiser 'he_norml': did you mean 'he_normal'?"),
     (["iris", "--loss", "squared_eror"], "unknown loss 'squared_eror': did you mean 'squared_error'"),
     (["iris", "--loss", "squared_error"], "the loss squared_error cannot learn classes from a table: use one of softmax"),
     (["diabetes", "--loss", "hinge_loss"], "cannot learn numbers from a table: use one of absolute_error, huber_loss"),
@@ -163,7 +164,7 @@ def test_tables_for_prediction(here, trained):
         "header.csv": "header.csv has no rows",
         "latin.csv": "latin.csv is not UTF-8: line 2 holds the byte 0xfc",
         "nowhere.csv": "there is no file nowhere.csv",
-        "iris": "there is no file iris, and only train and check take bundled sets",
+        "iris": "there is no file iris, and only train, select and check take bundled sets",
     }.items():
         before = commands.left(here)
         assert message in refused("predict", trained / "numbers", name, "-o", "out.csv")

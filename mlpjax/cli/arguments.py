@@ -9,6 +9,7 @@ import typer
 
 from mlpjax import activations, gradients, losses, optimizers
 from mlpjax.data import NAMES
+from mlpjax.runs import options
 
 
 def _among(known: Iterable[str]) -> Callable[[str], list[str]]:
@@ -63,6 +64,14 @@ OptimizerName = Annotated[
 GradientName = Annotated[
     str,
     typer.Option(help=f"How the gradient is computed: {', '.join(gradients.METHODS)}.", autocompletion=_among(gradients.METHODS)),
+]
+InitializerName = Annotated[
+    str | None,
+    typer.Option(
+        help=f"How the weights start: {', '.join(options.INITIALIZERS)}, which looks at the data.",
+        show_default="what suits the activation",
+        autocompletion=_among(options.INITIALIZERS),
+    ),
 ]
 BundledOrTable = Annotated[
     str | None,

@@ -71,7 +71,7 @@ def check(
         prepared = prepare(asked_data, wanted)
         asked = options.settled(wanted, prepared)
         mlp = options.network(prepared, asked)
-        params, _ = runs.start(mlp, asked)
+        params, _ = runs.start(mlp, asked, prepared)
         batch = prepared.first_batch(examples)
         found = [_checked(name, method, mlp, params, batch, Penalty(l2=l2)) for name, method in gradients.METHODS.items()]
         if as_json:

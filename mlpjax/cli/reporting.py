@@ -52,7 +52,8 @@ def plan(asked: Options) -> str:
     rate = "" if alone else f", learning rate {asked.learning_rate:g}" + ", cosine" * (asked.schedule == "cosine")
     clip = "" if asked.clip is None else f", gradients clipped to {asked.clip:g}"
     batches = f"all {asked.batch_size:,} examples at once" if alone else f"batches of {asked.batch_size:,}"
-    return f"{asked.optimizer}{rate}{clip}, {batches}, {asked.epochs:,} epochs, penalties l1 {asked.l1:g} and l2 {asked.l2:.2g}"
+    how = asked.optimizer if asked.init is None else f"{asked.init} start, {asked.optimizer}"
+    return f"{how}{rate}{clip}, {batches}, {asked.epochs:,} epochs, penalties l1 {asked.l1:g} and l2 {asked.l2:.2g}"
 
 
 def held_out(prepared: Prepared) -> str:

@@ -40,7 +40,7 @@ def run(config: Config, resume: Path | None, out: Path | None, as_json: bool) ->
     options.check(config.options)
     if out is not None and resume is None:
         folder.check_free(out)
-    path = resume or out or _named_after(config.data.data)
+    path = resume or out or named_after(config.data.data)
     prepared = prepare(config.data, config.options, _scratch(path))
     asked = options.settled(config.options, prepared)
     mlp = options.network(prepared, asked)
@@ -57,7 +57,8 @@ def run(config: Config, resume: Path | None, out: Path | None, as_json: bool) ->
     return EXIT_CODES.get(trained.history.stopped, 0)
 
 
-def _named_after(data: str) -> Path:
+def named_after(data: str) -> Path:
+    """The folder of a run on these data, if no other is asked for."""
     name = "stdin" if data == STDIN else Path(data).name.partition(".")[0] or "run"
     return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
@@ -84,7 +85,7 @@ def _checked_gradient(say: Console, run: Run, params) -> float:
 def _train(say: Console, run: Run, resuming: bool) -> tuple[Trained, float]:
     """Train, with a bar on a terminal and ten lines elsewhere, a log and checkpoints; and say how exact the gradient is."""
     asked, prepared = run.options, run.prepared
-    params, key = runs.start(run.mlp, asked)
+    params, key = runs.start(run.mlp, asked, run.prepared)
     error = _checked_gradient(say, run, params)
     say.print(f"training: {reporting.plan(asked)}")
     score = f"{reporting.held_out(prepared)} {plots.SCORES[metrics.score_name(run.mlp.loss)]}"

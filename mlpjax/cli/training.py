@@ -67,6 +67,7 @@ def train(
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the split, the start and the order of the examples.", min=0, max=2**32 - 1)] = 0,
     gradient: arguments.GradientName = "backprop",
+    init: arguments.InitializerName = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make.", show_default="runs/DATA-DATE-TIME")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, with its options; --epochs may be raised.")
@@ -90,7 +91,7 @@ def train(
             ),
             Options(
                 arguments.hidden_layers(layers), activation, loss, optimizer, learning_rate, schedule, clip, batch_size,
-                Options.epochs if epochs is None else epochs, l1, l2, balanced, validation, patience, seed, gradient,
+                Options.epochs if epochs is None else epochs, l1, l2, balanced, validation, patience, seed, gradient, init,
             ),
         )  # fmt: skip
         config = asked if resume is None else _resumed(asked, resume, epochs, out)

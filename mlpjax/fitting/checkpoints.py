@@ -146,6 +146,7 @@ class Saver:
             "rules": self._rules,
             "arrays": packing.layout(arrays),
             "epochs": history.epochs,
+            "recorded": len(history.health_steps),
             "stopped": history.stopped,
             "message": history.message,
             "best_epoch": history.best_epoch,
@@ -158,13 +159,13 @@ class Saver:
         if said.get("format") != FORMAT:
             raise ValueError(f"it is not of this version of mlpjax: its format is {said.get('format')!r}, not {FORMAT!r}")
         _check_same("training", said.get("training"), self._training)
-        arrays = packing.arrays_of(like) | packing.history_like(history, said.get("epochs"))
+        arrays = packing.arrays_of(like) | packing.history_like(history, said.get("epochs"), said.get("recorded", 0))
         _check_same("arrays", said.get("arrays"), packing.layout(arrays))
         content = self._folder.content(number, sum(array.nbytes for array in arrays.values()))
         if packing.digest_of(content, said) != said.get("digest"):
             raise ValueError("it is damaged: the digest of what it holds is not the one that was written with it")
         found = packing.unpacked(content, arrays)
-        return packing.state_from(like, found), self._still_stopped(packing.history_from(found, said), said)
+        return packing.state_from(like, found), self._still_stopped(packing.history_from(history, found, said), said)
 
     def _still_stopped(self, history: History, said: dict) -> History:
         if history.stopped in ("converged", "patience") and said.get("rules") != self._rules:

@@ -3,19 +3,17 @@
 A training is an iterator of stretches: some epochs, or a part of one, after each of which all that it has learned is at hand.
 """
 
-import signal
-import threading
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
+from mlpjax.fitting import interrupts
 from mlpjax.fitting.checkpoints import Checkpoints, Saver
 from mlpjax.fitting.epochs import STOPPED, Rows, Rules, Task
-from mlpjax.fitting.history import History, empty, extended
+from mlpjax.fitting.history import History, extended
 from mlpjax.fitting.options import check_every
 from mlpjax.training import State
 
@@ -24,10 +22,10 @@ Callback = Callable[[int, State, History], None]
 
 
 class Stretch(NamedTuple):
-    """What came of some epochs: the state after them, a row of history for each, and, if training ends, why."""
+    """What came of some epochs: the state after them, rows of history for each and for what was recorded; if it ends, why."""
 
     state: State
-    rows: dict[str, np.ndarray]
+    rows: dict[str, Any]
     stopped: str = ""
     message: str = ""
 
@@ -63,7 +61,7 @@ class Progress(NamedTuple):
 
 
 def run(
-    begun: State, stretches: Stretches, options: Options, validated: bool, rules: Rules, description: Callable[[], dict]
+    begun: State, stretches: Stretches, options: Options, nothing: History, rules: Rules, description: Callable[[], dict]
 ) -> tuple[State, History]:
     """Train from a state, or from the latest checkpoint, and return what has been learned, however it ends.
 
@@ -71,7 +69,7 @@ def run(
         begun: the state before the first epoch.
         stretches: the training.
         options: how long it lasts, and who is told.
-        validated: whether there is a validation set.
+        nothing: the history before the first epoch.
         rules: what ends it early.
         description: of the training, for its checkpoints.
 
@@ -79,8 +77,7 @@ def run(
         ValueError: the checkpoints are of another training, or have more epochs than are wanted.
     """
     check_every(options.every)
-    dtype = jnp.promote_types(begun.params[0].W.dtype, jnp.float32)
-    progress = Progress(begun, empty(len(begun.params), validated, dtype))
+    progress = Progress(begun, nothing)
     saver = Saver(options.checkpoints, description(), rules) if options.checkpoints else None
     if saver:
         progress = Progress(*(saver.latest(*progress) or progress))
@@ -114,7 +111,7 @@ def _through(
 ) -> Progress:
     """Go through the stretches; whatever ends them, an error in a callback too, what was learned is saved."""
     try:
-        with closing(stretches), _ctrl_c() as check:
+        with closing(stretches), interrupts.noted(interrupts.ctrl_c()) as check:
             for stretch in stretches if not _complete(progress.history, epochs) else ():
                 progress = _further(progress, stretch)
                 for callback in callbacks:
@@ -127,34 +124,6 @@ def _through(
         if saver:
             saver.finish(*progress)
     return progress
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[Callable[[], None]]:
-    """A check that raises KeyboardInterrupt if Ctrl-C was pressed; pressed again, it does so at once.
-
-    Raised wherever Python happens to be, it would be lost in a garbage collection, in which JAX takes part.
-    """
-    came: list[int] = []
-
-    def note(number, frame):
-        if came:
-            raise KeyboardInterrupt
-        came.append(number)
-
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    in_main = threading.current_thread() is threading.main_thread()
-    ours = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _further(progress: Progress, stretch: Stretch) -> Progress:

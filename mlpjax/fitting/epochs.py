@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Array, Int, Shaped
 
 from mlpjax import metrics
+from mlpjax.fitting.recording import Recording, recorded_epoch
 from mlpjax.network import MLP, forward, shares
 from mlpjax.training import Best, Info, State, norm, scanned_epoch
 from mlpjax.types import GradFn, Params, Penalty, Scalar
@@ -78,12 +79,13 @@ def nothing_yet(task: Task, params: Params) -> Best | None:
     """The best before the first epoch, if there is something to watch."""
     if task.monitor is None:
         return None
-    dtype = _row_dtype(params)
+    dtype = row_dtype(params)
     kept = None if task.monitor == "loss" else params
     return Best(jnp.array(jnp.inf, dtype), jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), kept)
 
 
-def _row_dtype(params: Params):
+def row_dtype(params: Params):
+    """Of what a history holds: float32 at least."""
     return jnp.promote_types(params[0].W.dtype, jnp.float32)
 
 
@@ -103,9 +105,7 @@ def judged(
     change = norm(jax.tree.map(jnp.subtract, after.params, before))
     loss, score = (None, None) if validation is None else validate(task.mlp, after.params, validation)
     relative = change / jnp.maximum(size, jnp.finfo(jnp.float32).tiny)
-    row = jax.tree.map(
-        lambda value: value.astype(_row_dtype(before)), Rows(info.loss, info.gradient_norms, relative, loss, score)
-    )
+    row = jax.tree.map(lambda value: value.astype(row_dtype(before)), Rows(info.loss, info.gradient_norms, relative, loss, score))
     finite = jnp.isfinite(info.loss) & jnp.isfinite(norm(after.params))
     best = None if after.best is None else _better(task, after.best, after.params, row, number, rules)
     waiting = jnp.array(False) if best is None else best.waited >= rules.patience
@@ -138,24 +138,29 @@ def several(
     validation: Examples | None,
     penalty: Penalty | None,
     rules: Rules,
-) -> tuple[State, Rows, Int[Array, ""], Int[Array, ""]]:
+    recording: Recording | None = None,
+) -> tuple[State, Rows, Int[Array, ""], Int[Array, ""], Recording | None]:
     """At most `count` epochs after the first `done`, fewer where a rule ends them.
 
     Returns:
-        The state after the last of them, MOST rows of history of which the first are filled, how many those are, and the
-        verdict on the last. A diverged epoch is among them, with a state that is not finite.
+        The state after the last of them, MOST rows of history of which the first are filled, how many those are, the
+        verdict on the last, and what was recorded. A diverged epoch is among them, with a state that is not finite.
     """
 
     def one(carry):
-        number, state, rows, _ = carry
-        after, info = scanned_epoch(task.mlp, task.optimizer, task.gradient, task.batch_size, state, *data, penalty, same=True)
+        number, state, rows, _, recording = carry
+        given = task.mlp, task.optimizer, task.gradient, task.batch_size, state, *data, penalty
+        if recording is None:
+            after, info = scanned_epoch(*given, same=True)
+        else:
+            after, info, recording = recorded_epoch(*given, recording)
         after, row, verdict = judged(task, state.params, after, info, done + number + 1, validation, rules)
         rows = jax.tree.map(lambda column, value: column.at[number].set(value), rows, row)
-        return number + 1, after, rows, verdict
+        return number + 1, after, rows, verdict, recording
 
-    column = jnp.zeros(MOST, _row_dtype(state.params))
+    column = jnp.zeros(MOST, row_dtype(state.params))
     held_out = None if validation is None else column
     rows = Rows(column, jnp.zeros((MOST, len(state.params)), column.dtype), column, held_out, held_out)
-    start = (jnp.array(0, jnp.int32), state, rows, jnp.array(0, jnp.int32))
-    number, state, rows, verdict = jax.lax.while_loop(lambda carry: (carry[0] < count) & (carry[3] == 0), one, start)
-    return state, rows, number, verdict
+    start = (jnp.array(0, jnp.int32), state, rows, jnp.array(0, jnp.int32), recording)
+    number, state, rows, verdict, recording = jax.lax.while_loop(lambda carry: (carry[0] < count) & (carry[3] == 0), one, start)
+    return state, rows, number, verdict, recording

@@ -13,11 +13,11 @@ from mlpjax.training import State
 from mlpjax.types import Params, Penalty
 
 
-def description(task: Task, begun: State, penalty: Penalty | None, examples: dict) -> dict:
+def description(task: Task, begun: State, penalty: Penalty | None, health_every: int | None, examples: dict) -> dict:
     """Whatever has a say in the bits of a training, by name, as JSON can hold it.
 
     Args:
-        task, penalty: of the training.
+        task, penalty, health_every: of the training.
         begun: the state before its first epoch.
         examples: arrays by name.
     """
@@ -29,6 +29,7 @@ def description(task: Task, begun: State, penalty: Penalty | None, examples: dic
         "batch size": task.batch_size,
         "monitor": task.monitor,
         "penalty": [float(strength) for strength in penalty or Penalty()],
+        **({} if health_every is None else {"health every": int(health_every)}),
         "start": digest((begun.params, jax.random.key_data(begun.key))),
         **{name: digest(arrays) for name, arrays in examples.items()},
     }

@@ -25,14 +25,15 @@ import numpy as np
 import optax
 
 from mlpjax import checks, line_search
-from mlpjax.fitting import driver, options
+from mlpjax.fitting import driver, history, options, recording
 from mlpjax.fitting.checkpoints import Checkpoints
 from mlpjax.fitting.class_weights import ClassWeights, example_weights
 from mlpjax.fitting.divergence import last_finite
 from mlpjax.fitting.driver import Callback, Stretch
-from mlpjax.fitting.epochs import MOST, STOPPED, Examples, Rules, Task, nothing_yet, several
+from mlpjax.fitting.epochs import MOST, STOPPED, Examples, Rules, Task, nothing_yet, row_dtype, several
 from mlpjax.fitting.history import History
 from mlpjax.fitting.identity import description
+from mlpjax.fitting.recording import Recording
 from mlpjax.gradients.backprop import backprop
 from mlpjax.network import MLP, targets
 from mlpjax.training import MiniBatch, State, check_batch_size, epoch_plan, start
@@ -67,6 +68,7 @@ def fit(
     callback: Callback | Sequence[Callback] | None = None,
     every: int | None = None,
     checkpoints: Checkpoints | None = None,
+    health_every: int | None = None,
 ) -> tuple[State, History]:
     """Train for a number of epochs (FIT).
 
@@ -101,6 +103,8 @@ def fit(
             of about a tenth of a second; one, or several. One with an attribute `every` is called at its multiples too.
         every: a stretch has no more epochs than this, so that 1 calls back after each.
         checkpoints: where to keep checkpoints. If some of this training are there, it goes on from the latest.
+        health_every: record the health of the gradient at the first step and at each so many-th from there, over the epochs:
+            of its mini-batch, with what the optimiser did. Changes no bit of the parameters; 200 costs little.
 
     Returns:
         The state, with the best parameters where there is a validation set, and the history.
@@ -112,6 +116,7 @@ def fit(
     """
     begun = started(mlp, params, optimizer, key)
     options.check_training(mlp, begun.params, penalty, epochs)
+    options.check_every(health_every, "health_every", "steps")
     checks.check_data(mlp, x, y, weights)
     data, held_out = _split(mlp, key, (x, y, weights), validation)
     data = _with_class_weights(mlp, data, class_weights)
@@ -125,11 +130,14 @@ def fit(
         None if held_out is None else on_device(mlp, held_out, dtype),
         options.traced(penalty),
         options.rules(tol, patience, min_delta),
+        health_every,
     )
     begun = begun._replace(best=nothing_yet(task, begun.params))
     asked = driver.Options(epochs, callback, every, checkpoints)
-    described = functools.partial(description, task, begun, penalty, {"data": run.data, "validation": run.validation})
-    return driver.run(begun, functools.partial(_stretches, run), asked, run.validation is not None, run.rules, described)
+    examples = {"data": run.data, "validation": run.validation}
+    described = functools.partial(description, task, begun, penalty, health_every, examples)
+    nothing = history.empty(len(begun.params), run.validation is not None, row_dtype(begun.params), health_every)
+    return driver.run(begun, functools.partial(_stretches, run), asked, nothing, run.rules, described)
 
 
 class _Run(NamedTuple):
@@ -140,6 +148,28 @@ class _Run(NamedTuple):
     validation: Examples | None
     penalty: Penalty | None
     rules: Rules
+    health_every: int | None
+
+    @property
+    def steps(self) -> int:
+        """How many steps an epoch has."""
+        return -(-len(self.data.x) // self.task.batch_size)
+
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs a loop has at most, for whose rows and records the device has room."""
+        return MOST if self.health_every is None else max(1, min(MOST, recording.ROOM // self._records_an_epoch))
+
+    @property
+    def _records_an_epoch(self) -> int:
+        return -(-self.steps // (self.health_every or 1))
+
+    def recording(self, params: Params, done: int) -> Recording | None:
+        """Where to record what comes after so many epochs, if anything is."""
+        if self.health_every is None:
+            return None
+        capacity = max(recording.ROOM, self._records_an_epoch)
+        return recording.begun(params, capacity, -done * self.steps % self.health_every, self.health_every)
 
 
 def started(mlp: MLP, params: Params | State, optimizer: optax.GradientTransformation, key: PRNGKey) -> State:
@@ -203,7 +233,7 @@ def _stretches(run: _Run, state: State, done: int, epochs: int, next_stop: drive
     length = 1
     while done < epochs:
         stop = next_stop(done)
-        count = min(length, MOST, epochs - done, MOST if stop is None else stop - done)
+        count = min(length, run.most_epochs, epochs - done, MOST if stop is None else stop - done)
         began = time.perf_counter()
         stretch = _stretch(run, state, done, count)
         state, done = stretch.state, done + len(stretch.rows["loss"])
@@ -214,8 +244,9 @@ def _stretches(run: _Run, state: State, done: int, epochs: int, next_stop: drive
 
 
 def _stretch(run: _Run, state: State, done: int, count: int) -> Stretch:
-    task, data, validation, penalty, rules = run
-    after, rows, number, verdict = several(task, state, done, count, data, validation, penalty, rules)
+    task, data, validation, penalty, rules, _ = run
+    held = run.recording(state.params, done)
+    after, rows, number, verdict, held = several(task, state, done, count, data, validation, penalty, rules, held)
     rows, number, stopped = jax.device_get(rows), int(number), STOPPED[int(verdict)]
     if stopped == "diverged":
         number -= 1
@@ -224,7 +255,7 @@ def _stretch(run: _Run, state: State, done: int, count: int) -> Stretch:
         message = f"training diverged in epoch {done + number + 1}, {where}"
     else:
         message = driver.why(stopped, task, rules, done + number, after)
-    return Stretch(after, driver.filled(rows, number), stopped, message)
+    return Stretch(after, driver.filled(rows, number) | recording.rows_of(held), stopped, message)
 
 
 def _steps(run: _Run, state: State) -> Iterator[tuple[int, jax.Array, jax.Array, MiniBatch]]:

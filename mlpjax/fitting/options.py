@@ -108,10 +108,10 @@ def check_epochs(epochs: int) -> None:
         raise ValueError(f"epochs must be 1 or more, got {epochs}")
 
 
-def check_every(every: int | None) -> None:
-    """A number of epochs, or none, or an error that says so."""
-    if every is not None and not (isinstance(every, Integral) and every >= 1):
-        raise ValueError(f"every must be a whole number of epochs, 1 or more; got {every!r}")
+def check_every(every: int | None, name: str = "every", what: str = "epochs") -> None:
+    """A number of epochs, or of something else, or none, or an error that says so."""
+    if every is not None and not (isinstance(every, Integral) and 1 <= every < 2**31):
+        raise ValueError(f"{name} must be a whole number of {what}, 1 or more; got {every!r}")
 
 
 def checked_validation(mlp: MLP, validation: tuple) -> tuple:

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mlpjax.fitting.history import COLUMNS, History, columns
+from mlpjax.diagnosis.health import Health
+from mlpjax.fitting.history import COLUMNS, History, columns, records
 from mlpjax.training import State
 
-MOST_EPOCHS = 10**8
+MOST_ROWS = 10**8
 
 
 def _is_key(leaf) -> bool:
@@ -39,28 +40,37 @@ def state_from(like: State, arrays: dict[str, np.ndarray]) -> State:
 
 
 def arrays_of_history(history: History) -> dict[str, np.ndarray]:
-    """The columns of a history by name."""
-    return {f"history.{name}": column for name, column in columns(history).items()}
+    """The columns of a history, and what was recorded, by name."""
+    return _named(columns(history), records(history))
 
 
-def history_like(history: History, epochs) -> dict[str, np.ndarray]:
-    """What to expect of so many epochs, without taking memory for a number that stands in a file.
+def _named(columns: dict, records: dict) -> dict:
+    parts = {"history": columns, "health": records}
+    return {f"{part}.{name}": rows for part, fields in parts.items() for name, rows in fields.items()}
+
+
+def history_like(history: History, epochs, recorded) -> dict[str, np.ndarray]:
+    """What to expect of so many epochs and recorded steps, without taking memory for a number that stands in a file.
 
     Raises:
-        ValueError: that is no number of epochs.
+        ValueError: one of them is no such number.
     """
-    if not (isinstance(epochs, int) and 0 <= epochs <= MOST_EPOCHS):
-        raise ValueError(f"it says that it has {epochs!r} epochs")
-    return {
-        name: np.broadcast_to(np.zeros((), column.dtype), (epochs, *column.shape[1:]))
-        for name, column in arrays_of_history(history).items()
-    }
+    for number, what in ((epochs, "epochs"), (recorded, "recorded steps")):
+        if not (isinstance(number, int) and 0 <= number <= MOST_ROWS):
+            raise ValueError(f"it says that it has {number!r} {what}")
+
+    def of(length, fields):
+        return {name: np.broadcast_to(np.zeros((), rows.dtype), (length, *rows.shape[1:])) for name, rows in fields.items()}
+
+    return _named(of(epochs, columns(history)), of(recorded, records(history)))
 
 
-def history_from(arrays: dict[str, np.ndarray], said: dict) -> History:
-    """The history made of its columns and of what else is said of it."""
+def history_from(like: History, arrays: dict[str, np.ndarray], said: dict) -> History:
+    """The history made of its columns and of what else is said of it, of the kind of another."""
     held: dict = {name: arrays.get(f"history.{name}") for name in COLUMNS}
-    return History(**held, best_epoch=said["best_epoch"], stopped=said["stopped"], message=said["message"])
+    health = None if like.health is None else Health(**{name: arrays[f"health.{name}"] for name in Health._fields})
+    ended = {name: said[name] for name in ("best_epoch", "stopped", "message")}
+    return History(**held, **ended, health=health, health_every=like.health_every)
 
 
 def layout(arrays: dict[str, np.ndarray]) -> dict[str, str]:

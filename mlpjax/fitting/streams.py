@@ -27,15 +27,16 @@ import numpy as np
 import optax
 from jaxtyping import Array, Int
 
-from mlpjax.fitting import driver, options
+from mlpjax.fitting import driver, history, options, recording
 from mlpjax.fitting.blocks import Batches, Block, blocks, on_device_ahead
 from mlpjax.fitting.checkpoints import Checkpoints
 from mlpjax.fitting.divergence import last_finite
 from mlpjax.fitting.driver import Callback, Stretch
-from mlpjax.fitting.epochs import STOPPED, Examples, Rules, Task, judged, nothing_yet
+from mlpjax.fitting.epochs import STOPPED, Examples, Rules, Task, judged, nothing_yet, row_dtype
 from mlpjax.fitting.history import History
 from mlpjax.fitting.identity import description
 from mlpjax.fitting.memory import DEFAULT_OPTIMIZER, on_device, started
+from mlpjax.fitting.recording import Recording, health_of_step, through
 from mlpjax.gradients.backprop import backprop
 from mlpjax.network import MLP
 from mlpjax.training import Cursor, Info, MiniBatch, State, mini_batch_step, norm
@@ -59,11 +60,13 @@ def fit_stream(
     min_delta: float = 0.0,
     callback: Callback | Sequence[Callback] | None = None,
     checkpoints: Checkpoints | None = None,
+    health_every: int | None = None,
 ) -> tuple[State, History]:
     """Train for a number of epochs on batches that are made as they are needed (FIT).
 
     Args:
-        mlp, params, optimizer, epochs, penalty, gradient, tol, monitor, patience, min_delta: as in `fit`.
+        mlp, params, optimizer, epochs, penalty, gradient, tol, monitor, patience, min_delta, health_every: as in
+            `fit`.
         batches: `batches(epoch, start)` gives the batches of an epoch but for the first `start`, as NumPy arrays, `(x, y)`
             or `(x, y, weights)`, always the same for the same epoch. A weight of 1 is that of an ordinary example.
         batch_size: the most examples that a batch holds.
@@ -81,21 +84,24 @@ def fit_stream(
     """
     begun = started(mlp, params, optimizer, jax.random.key(0))
     options.check_training(mlp, begun.params, penalty, epochs)
+    options.check_every(health_every, "health_every", "steps")
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
     held_out = None if validation is None else options.checked_validation(mlp, validation)
     task = Task(mlp, optimizer, gradient, batch_size, options.check_monitor(monitor, patience, held_out is not None))
     dtype = begun.params[0].W.dtype
     on_side = None if held_out is None else on_device(mlp, held_out, dtype)
-    stream = _Stream(task, batches, on_side, options.traced(penalty), options.rules(tol, patience, min_delta))
-    begun = begun._replace(best=nothing_yet(task, begun.params), cursor=_at_start(begun.params))
+    stream = _Stream(task, batches, on_side, options.traced(penalty), options.rules(tol, patience, min_delta), health_every)
+    wait = None if health_every is None else jnp.array(0, jnp.int32)
+    begun = begun._replace(best=nothing_yet(task, begun.params), cursor=_at_start(begun.params, wait))
 
     def described() -> dict:
         first = next(iter(batches(1, 0)), ())
-        return description(task, begun, penalty, {"first batch": first, "validation": on_side})
+        return description(task, begun, penalty, health_every, {"first batch": first, "validation": on_side})
 
     asked = driver.Options(epochs, callback, None, checkpoints)
-    return driver.run(begun, functools.partial(_stretches, stream), asked, validation is not None, stream.rules, described)
+    nothing = history.empty(len(begun.params), held_out is not None, row_dtype(begun.params), health_every)
+    return driver.run(begun, functools.partial(_stretches, stream), asked, nothing, stream.rules, described)
 
 
 _norm = jax.jit(norm)
@@ -109,11 +115,18 @@ class _Stream(NamedTuple):
     validation: Examples | None
     penalty: Penalty | None
     rules: Rules
+    health_every: int | None
 
     def blocks(self, epoch: int, start: int, params: Params) -> Iterator[Block]:
         """The blocks of an epoch, on the device."""
         task = self.task
         return on_device_ahead(blocks(task.mlp, self.batches, epoch, start, task.batch_size, params[0].W.dtype))
+
+    def recording(self, state: State, block: Block) -> Recording | None:
+        """Where to record what comes of a block, if anything is."""
+        if self.health_every is None:
+            return None
+        return recording.begun(state.params, -(-len(block.x) // self.health_every), _cursor(state).wait, self.health_every)
 
 
 def _cursor(state: State) -> Cursor:
@@ -121,10 +134,10 @@ def _cursor(state: State) -> Cursor:
     return state.cursor
 
 
-def _at_start(params: Params) -> Cursor:
+def _at_start(params: Params, wait: Int[Array, ""] | None) -> Cursor:
     dtype = jnp.promote_types(params[0].W.dtype, jnp.float32)
     none = jnp.array(0, jnp.int32)
-    return Cursor(none, none, jnp.array(0.0, dtype), jnp.zeros(len(params), dtype), params)
+    return Cursor(none, none, jnp.array(0.0, dtype), jnp.zeros(len(params), dtype), params, wait)
 
 
 def _stretches(
@@ -149,13 +162,14 @@ def _stretches(
 
 def _on_block(stream: _Stream, state: State, block: Block, epoch: int) -> Stretch:
     task, penalty = stream.task, stream.penalty
-    after = _steps_on(task, state, block, penalty)
+    after, recorded = _steps_on(task, state, block, penalty, stream.recording(state, block))
+    rows = recording.rows_of(recorded)
     if np.isfinite(_cursor(after).loss) and np.isfinite(_norm(after.params)):
-        return Stretch(after, {})
+        return Stretch(after, rows)
     first = int(_cursor(state).batches) + 1
     steps = ((first + number, *_batch(block, number)) for number in range(block.filled))
     after, where = last_finite(task.mlp, task.optimizer, task.gradient, state, steps, penalty)
-    return Stretch(after, {}, "diverged", f"training diverged in epoch {epoch}, {where}")
+    return Stretch(after, rows, "diverged", f"training diverged in epoch {epoch}, {where}")
 
 
 def _batch(block: Block, number) -> tuple[Array, Array, MiniBatch]:
@@ -167,7 +181,9 @@ def _batch(block: Block, number) -> tuple[Array, Array, MiniBatch]:
 
 
 @functools.partial(jax.jit, static_argnames="task")
-def _steps_on(task: Task, state: State, block: Block, penalty: Penalty | None) -> State:
+def _steps_on(
+    task: Task, state: State, block: Block, penalty: Penalty | None, recording: Recording | None
+) -> tuple[State, Recording | None]:
     """One step on each batch of a block."""
 
     def one(number, state):
@@ -175,7 +191,16 @@ def _steps_on(task: Task, state: State, block: Block, penalty: Penalty | None) -
         after, info = mini_batch_step(task.mlp, task.optimizer, task.gradient, state, x, y, batch, penalty)
         return after._replace(cursor=_further(_cursor(state), info, block.examples[number]))
 
-    return jax.lax.fori_loop(0, block.filled, one, state)
+    def steps(first, end, state):
+        return jax.lax.fori_loop(first, end, one, state)
+
+    def measured(number, before, after):
+        return health_of_step(task.mlp, before.params, after.params, *_batch(block, number), penalty)
+
+    if recording is None:
+        return steps(0, block.filled, state), None
+    recording, state = through(recording, block.filled, steps, measured, state)
+    return state._replace(cursor=_cursor(state)._replace(wait=recording.wait)), recording
 
 
 def _further(cursor: Cursor, info: Info, examples: Int[Array, ""]) -> Cursor:
@@ -191,7 +216,7 @@ def _judged_epoch(task: Task, state: State, number, validation: Examples | None,
     cursor = _cursor(state)
     info = Info(cursor.loss, cursor.gradient_norms)
     after, row, verdict = judged(task, cursor.params, state, info, number, validation, rules)
-    return after._replace(cursor=_at_start(state.params)), row, verdict
+    return after._replace(cursor=_at_start(state.params, cursor.wait)), row, verdict
 
 
 def _end_of_epoch(stream: _Stream, state: State, number: int) -> Stretch:

@@ -94,7 +94,7 @@ def _claim_another(path: Path, number: int = 1) -> Path:
 def write_config(folder: Path, config: Config) -> None:
     """Write what the run is asked to do."""
     device = jax.devices()[0]
-    _write_json(
+    write_json(
         folder / CONFIG,
         {
             "format": FORMAT,
@@ -140,8 +140,8 @@ def write_results(folder: Path, model: Model, history: History, report: Report, 
     storage.save(folder / FILE, *model)
     kept = {name: column.tolist() for name, column in columns(history).items()}
     ended = {"best_epoch": history.best_epoch, "stopped": history.stopped, "message": history.message}
-    _write_json(folder / HISTORY, {**kept, **ended})
-    _write_json(folder / REPORT, as_dict(report, about))
+    write_json(folder / HISTORY, {**kept, **ended})
+    write_json(folder / REPORT, as_dict(report, about))
 
 
 def as_dict(report: Report, about: dict) -> dict:
@@ -149,5 +149,6 @@ def as_dict(report: Report, about: dict) -> dict:
     return {**about, "metrics": report.metrics, "baselines": report.baselines}
 
 
-def _write_json(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict) -> None:
+    """Write a file of JSON whole or not at all, with null for a number that is not finite."""
     files.write_whole(path, (json.dumps(finite(content), indent=2, allow_nan=False) + os.linesep).encode())

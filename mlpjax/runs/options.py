@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mlpjax import activations, checks, gradients, losses, names, optimizers, penalties
+from mlpjax import activations, checks, gradients, initializers, losses, names, optimizers, penalties
 from mlpjax.data import MEMORY, Choices
 from mlpjax.fitting.options import check_epochs
 from mlpjax.network import MLP, init
@@ -21,6 +21,9 @@ from mlpjax.types import GradFn, Penalty
 
 SCHEDULES = ("constant", "cosine")
 CLASS_LOSS = "softmax_cross_entropy_with_integer_labels"
+LSUV = "lsuv"
+INITIALIZERS = (*initializers.RECORDS, LSUV)
+"""How a network can start, by name."""
 VALIDATION = 0.1
 """The part of the training examples that is held out for early stopping, unless another is asked for."""
 
@@ -45,6 +48,7 @@ class Options:
     patience: int | None = None
     seed: int = 0
     gradient: str = "backprop"
+    init: str | None = None
 
     @property
     def held_out(self) -> float:
@@ -101,6 +105,8 @@ def check(options: Options) -> None:
     optimizer(options, steps=1)
     activations.named(options.activation)
     gradient_method(options.gradient)
+    if options.init is not None and options.init not in INITIALIZERS:
+        raise ValueError(names.nearest("initialiser", options.init, INITIALIZERS))
     checks.check_penalty(Penalty(options.l1, options.l2 or 0.0))
     check_epochs(options.epochs)
     if any(size < 1 for size in options.layers):

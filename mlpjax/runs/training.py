@@ -12,9 +12,13 @@ from mlpjax.data import Examples, Stream
 from mlpjax.fitting import Checkpoints, History, fit, fit_stream
 from mlpjax.fitting.driver import Callback
 from mlpjax.network import MLP, init
+from mlpjax.propagation import lsuv
 from mlpjax.runs.examples import Prepared, with_balanced_classes
-from mlpjax.runs.options import Options, gradient_method, optimizer
+from mlpjax.runs.options import LSUV, Options, gradient_method, optimizer
 from mlpjax.types import GradFn, Params, Penalty
+
+LSUV_EXAMPLES = 1024
+"""How many training examples LSUV looks at, at most."""
 
 EXACT_TO = {"finite_difference": 1e-5}
 """How far a gradient method may lie from jax.grad in float64, where that is not 1e-9."""
@@ -60,10 +64,16 @@ def gradient_error(mlp: MLP, params: Params, prepared: Prepared, options: Option
     return relative_error(mlp, gradient_method(options.gradient), params, (x, y), penalty)
 
 
-def start(mlp: MLP, options: Options) -> tuple[Params, jax.Array]:
-    """The parameters to start from, and the key of the training."""
+def start(mlp: MLP, options: Options, prepared: Prepared) -> tuple[Params, jax.Array]:
+    """The parameters to start from, and the key of the training.
+
+    Raises:
+        ValueError: LSUV cannot use the training examples.
+    """
     key_params, key_training = jax.random.split(jax.random.key(options.seed))
-    return init(mlp, key_params), key_training
+    if options.init == LSUV:
+        return lsuv(mlp, key_params, prepared.sample(LSUV_EXAMPLES).x), key_training
+    return init(mlp, key_params, options.init), key_training
 
 
 def train(

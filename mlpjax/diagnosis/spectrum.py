@@ -1,0 +1,76 @@
+"""What a network does to small changes of its input: the singular values of its Jacobians."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mlpjax import checks
+from mlpjax.activations import identity
+from mlpjax.gradients.method import check_differentiable
+from mlpjax.network import MLP, compiled, forward_pass
+from mlpjax.types import Data, Params, Trace
+
+
+class Spectrum(NamedTuple):
+    """The singular values of a network's Jacobians, one row an example, the largest first.
+
+    Attributes:
+        layers: of each layer, from its inputs to its outputs, shape (n, the lesser of the two sizes).
+        whole: from the inputs of the network to its logits, shape (n, the lesser of the two sizes).
+    """
+
+    layers: tuple[Float[Array, "n _"], ...]
+    whole: Float[Array, "n _"]
+
+
+@compiled
+def spectrum(mlp: MLP, params: Params, x: Data) -> Spectrum:
+    """The singular values of each layer's Jacobian and of the whole network's, example by example (JACOBIAN).
+
+    Where all of them are 1 a delta keeps its length on its way back; where the largest of the whole is tiny no change of
+    the input is felt, and no gradient comes through. One singular value decomposition an example and layer: take few examples.
+
+    Args, raises: as `forward`; and an activation that has no slope is refused.
+
+    >>> from mlpjax import init
+    >>> mlp = MLP((4, 4, 4), "identity")
+    >>> found = spectrum(mlp, init(mlp, jax.random.key(0), "orthogonal"), jnp.ones((1, 4)))
+    >>> found.whole.tolist()
+    [[1.0, 1.0, 1.0, 1.0]]
+
+    Saxe, McClelland and Ganguli, ICLR 2014; Pennington, Schoenholz and Ganguli, Resurrecting the sigmoid, NeurIPS 2017.
+    """
+    checks.check_params(mlp, params)
+    checks.check_inputs(mlp, x)
+    check_differentiable(mlp)
+    trace = forward_pass(mlp, params, jnp.asarray(x, params[0].W.dtype))
+    slopes = _slopes(mlp, trace)
+
+    def of_example(slopes):
+        return Spectrum(tuple(map(_singular_values, _of_layers(params, slopes))), _singular_values(_of_whole(params, slopes)))
+
+    return jax.lax.map(of_example, slopes)
+
+
+def _slopes(mlp: MLP, trace: Trace) -> list[Float[Array, "n _"]]:
+    outputs = (*trace.a[1:], trace.z[-1])
+    return [f.df(z, a) for f, z, a in zip((*mlp.activations, identity), trace.z, outputs, strict=True)]
+
+
+def _of_layers(params: Params, slopes: list[Float[Array, " _"]]) -> list[Float[Array, "fan_out fan_in"]]:
+    return [slope[:, None] * layer.W.T for slope, layer in zip(slopes, params, strict=True)]
+
+
+def _of_whole(params: Params, slopes: list[Float[Array, " _"]]) -> Float[Array, "k d"]:
+    """Row k is how logit k moves: BP2 on the rows of the unit matrix, from the output, where they are few."""
+    rows = params[-1].W.T
+    for slope, layer in zip(slopes[-2::-1], params[-2::-1], strict=True):
+        rows = (rows * slope) @ layer.W.T
+    return rows
+
+
+def _singular_values(jacobian: Float[Array, "k d"]) -> Float[Array, " _"]:
+    wide = jacobian.astype(jnp.promote_types(jacobian.dtype, jnp.float32))
+    return jnp.linalg.svd(wide, compute_uv=False)
