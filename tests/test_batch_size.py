@@ -26,7 +26,11 @@ SMALL = MLP((3, 4, 2), "tanh")
 
 def gradients(mlp, params, x, y):
     """The gradient of every example by `jax.grad`, one row each."""
-    return np.stack([ravel_pytree(jax.grad(loss, 1)(mlp, params, x[r : r + 1], y[r : r + 1]))[0] for r in range(len(x))])
+
+    def one(x, y):
+        return ravel_pytree(jax.grad(loss, argnums=1)(mlp, params, x[None], y[None]))[0]
+
+    return np.asarray(jax.vmap(one)(x, y))
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 6])
@@ -45,7 +49,7 @@ def test_the_noise_of_all_the_mini_batches_there_are(batch_size, replace):
     )
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 32])
+@pytest.mark.parametrize("batch_size", [5, 32])
 @pytest.mark.parametrize("replace", [False, True])
 def test_the_noise_that_is_measured(batch_size, replace):
     """COST-batch_noise: 1,000 mini-batches are within a twentieth of the law."""
