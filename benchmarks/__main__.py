@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import driver, epoch, gradient, peak, report, sklearn_estimators, stream
+from benchmarks import driver, ensemble, epoch, gradient, peak, report, sklearn_estimators, stream
 from benchmarks.timing import BUSY, PAUSE, Effort
 
 COMPARISONS = {
@@ -17,6 +17,7 @@ COMPARISONS = {
     "driver": driver.compare,
     "stream": stream.compare,
     "sklearn": sklearn_estimators.compare,
+    "ensemble": ensemble.compare,
 }
 NORMAL = {
     "gradient": Effort(18, 20, 0.05),
@@ -25,6 +26,7 @@ NORMAL = {
     "driver": Effort(40, 20, 0.3),
     "stream": Effort(60, 1, 0),
     "sklearn": Effort(15, 8, 0.1),
+    "ensemble": Effort(20, 8, 0.2),
 }
 QUICK = {
     "gradient": Effort(1.5, 3, 0.02),
@@ -33,6 +35,7 @@ QUICK = {
     "driver": Effort(2, 3, 0.02),
     "stream": Effort(5, 1, 0),
     "sklearn": Effort(2, 2, 0.02),
+    "ensemble": Effort(2, 2, 0.02),
 }
 
 

@@ -64,6 +64,7 @@ def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
     made = {
         "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
+        "ensemble": _ensemble,
     }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
@@ -154,6 +155,23 @@ def _sklearn(results: list[dict]) -> Table:
         rows.append([name, f"{row['seconds']['mlpjax']:.3f}", *ratios, *scores])
     columns = ["", "s", "ratio", "5–95 %", "compiling", "5–95 %", "score", "theirs", "a fold's difference"]
     return _table("scikit-learn over mlpjax.sklearn, a fit of 200 epochs; score of five folds", columns, rows)
+
+
+def _ensemble(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        times, ratio, first = (
+            row["microseconds_per_step_and_network"],
+            row["fit_over_sweep"],
+            row["first_call_of_depths"]["seconds"],
+        )
+        of_sweep, of_fit = f"{times['sweep']:.2f}", f"{times['fit']:.2f}"
+        compared = [f"×{ratio['median']:.3g}", _spread(ratio, ".3g"), _met(ratio["median"] >= 3)]
+        rows.append([str(row["devices"]), of_sweep, of_fit, *compared, f"{first['sweep']:.1f} s", f"{first['fit']:.1f} s"])
+    row = results[0]
+    title = f"{row['networks']} networks of {row['network']}, batch {row['batch']}: one after another over one call (target: ≥ 3)"
+    columns = ["devices", "µs/step", "alone", "ratio", "5–95 %", "met", "4 depths", "alone"]
+    return _table(title, columns, rows)
 
 
 def _driver(results: list[dict]) -> Table:

@@ -6,7 +6,7 @@ Every step is `params <- params + update(gradient)` with any Optax optimiser. Th
 
 import functools
 import operator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -231,6 +231,15 @@ def _random_order(key: PRNGKey, n: int) -> Int[Array, " n"]:
     return (jnp.sort(numbered) & ((1 << low) - 1)).astype(int)
 
 
+@runtime_checkable
+class Rows(Protocol):
+    """Examples from which some are taken by their numbers: an array is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places, /): ...
+
+
 def epoch_plan(key: PRNGKey, n: int, batch_size: int, weights: Data | None) -> tuple[PRNGKey, MiniBatch]:
     """What the key of a state holds for an epoch: the key of the epochs after it, and this one's mini-batches."""
     key, this = jax.random.split(key)
@@ -288,8 +297,8 @@ def scanned_epoch(
     gradient: GradFn,
     batch_size: int,
     state: State,
-    x: Array,
-    y: Array,
+    x: Rows,
+    y: Rows,
     weights: Data | None,
     penalty: Penalty | None,
     same: bool = False,

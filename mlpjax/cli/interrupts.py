@@ -1,15 +1,10 @@
-"""Ctrl-C, and a polite kill, that a training hears for certain.
-
-Python raises KeyboardInterrupt wherever the main thread happens to be; within a garbage collection, which JAX takes part
-in, the exception is lost. So a training asks between its stretches.
-"""
+"""Ctrl-C, and a polite kill, between the stretches of a training."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mlpjax.fitting import History
+from mlpjax.fitting import History, interrupts
 from mlpjax.fitting.driver import Callback
 from mlpjax.training import State
 
@@ -19,21 +14,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @contextmanager
 def between_stretches() -> Iterator[Callback]:
     """A callback that ends a training if a signal has come; a second signal ends it at once."""
-    came: list[int] = []
+    with interrupts.noted(SIGNALS) as check:
 
-    def note(number, frame):
-        if came:
-            raise KeyboardInterrupt
-        came.append(number)
+        def callback(epoch: int, state: State, history: History) -> None:
+            check()
 
-    def check(epoch: int, state: State, history: History) -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    heard = SIGNALS if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, note) for number in heard}
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        yield callback

@@ -3,16 +3,15 @@
 A training is an iterator of stretches: some epochs, or a part of one, after each of which all that it has learned is at hand.
 """
 
-import signal
-import threading
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from mlpjax.fitting import interrupts
 from mlpjax.fitting.checkpoints import Checkpoints, Saver
 from mlpjax.fitting.epochs import STOPPED, Rows, Rules, Task
 from mlpjax.fitting.history import History, empty, extended
@@ -114,7 +113,7 @@ def _through(
 ) -> Progress:
     """Go through the stretches; whatever ends them, an error in a callback too, what was learned is saved."""
     try:
-        with closing(stretches), _ctrl_c() as check:
+        with closing(stretches), interrupts.noted(interrupts.ctrl_c()) as check:
             for stretch in stretches if not _complete(progress.history, epochs) else ():
                 progress = _further(progress, stretch)
                 for callback in callbacks:
@@ -127,34 +126,6 @@ def _through(
         if saver:
             saver.finish(*progress)
     return progress
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[Callable[[], None]]:
-    """A check that raises KeyboardInterrupt if Ctrl-C was pressed; pressed again, it does so at once.
-
-    Raised wherever Python happens to be, it would be lost in a garbage collection, in which JAX takes part.
-    """
-    came: list[int] = []
-
-    def note(number, frame):
-        if came:
-            raise KeyboardInterrupt
-        came.append(number)
-
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    in_main = threading.current_thread() is threading.main_thread()
-    ours = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _further(progress: Progress, stretch: Stretch) -> Progress:

@@ -7,6 +7,7 @@
 
 from mlpjax.gradients.autodiff import autodiff as autodiff
 from mlpjax.gradients.backprop import backprop as backprop
+from mlpjax.gradients.backprop import backprop_multiplications as backprop_multiplications
 from mlpjax.gradients.backprop import deltas as deltas
 from mlpjax.gradients.backprop import layer_gradients as layer_gradients
 from mlpjax.gradients.differences import finite_difference as finite_difference

@@ -14,6 +14,8 @@ memoization which turns the sum over exponentially many paths (`path_sum`) into 
 Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 323, 1986; Linnainmaa, 1970.
 """
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -136,3 +138,16 @@ def _layer_by_layer(mlp: MLP, params: Params, trace: Trace, examples: Batch) -> 
         if l:
             delta = _delta_before(mlp, params, trace, l, after(W, delta))
     return tuple(reversed(gradient))
+
+
+def backprop_multiplications(mlp: MLP, n: int = 1) -> int:
+    """How many multiplications `backprop` does for n examples after the forward pass (COST-backprop).
+
+    One for each weight and example in BP3 and, but for the first layer, in BP2, which has one for each hidden unit too.
+    `path_multiplications` counts the same for the sum over paths.
+
+    >>> backprop_multiplications(MLP((4, 3, 2, 1)))
+    33
+    """
+    weights = [fan_in * fan_out for fan_in, fan_out in pairwise(mlp.sizes)]
+    return n * (sum(weights) + sum(weights[1:]) + sum(mlp.sizes[1:-1]))

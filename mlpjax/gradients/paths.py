@@ -38,7 +38,7 @@ def path_count(mlp: MLP) -> int:
 
 
 def path_multiplications(mlp: MLP, n: int = 1) -> int:
-    """How many multiplications `path_sum` does for n examples after the forward pass.
+    """How many multiplications `path_sum` does for n examples after the forward pass (COST-path_sum).
 
     A path from layer l to the output of a network of D layers has a slope and a weight for each of the D - l layers it
     crosses, the delta at its end, and for a weight the input at its start.
