@@ -43,6 +43,14 @@ def test_twenty_sigmoid_layers_pass_a_gradient():
     assert norms[1] > 1e-4
 
 
+@pytest.mark.parametrize(("name", "low", "high"), [("tanh", 0.9, 1.0), ("relu", 0.1, 0.5), ("sigmoid", 0.0, 0.01)])
+def test_how_much_of_the_variance_tells_examples_apart(name, low, high):
+    """LSUV: after ten layers of 64 units, by the mean of the activation."""
+    mlp = MLP((12, *(64,) * 10, 1), name)
+    *_, before, _ = forward(mlp, lsuv(mlp, KEY, X - 30), X - 30).z
+    assert low <= before.var(axis=0).mean() / before.var() <= high
+
+
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
 def test_types(dtype):
     """LSUV: the parameters have the type asked for, and unit variance as near as it tells."""

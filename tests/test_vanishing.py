@@ -56,6 +56,11 @@ def test_rectifiers_with_he_s_start_do_not_vanish():
     assert sigmoid[0] < sigmoid[-1] * 1e-4
 
 
+def test_no_seed_is_refused():
+    with pytest.raises(ValueError, match="seeds must be 1 or more, got 0"):
+        nielsen(KEY, 2, seeds=0)
+
+
 def gradient_by_jax(layers: int, first: float, weight: float) -> float:
     """dL/dw of the first weight of a chain, from jax.grad of the chain written out."""
 

@@ -19,6 +19,7 @@ EPILOG = """
 * mlpjax train patients.parquet --target outcome --drop id --balanced --patience 20
 * mlpjax train digits --layers 128,64 --activation tanh --optimizer sgd --learning-rate 0.1
 * mlpjax train diabetes --layers none --optimizer sgd --l1 0.05: linear regression with exact zeros
+* mlpjax train digits --layers 64,64,64,64,64 --activation tanh --init lsuv
 * mlpjax train iris --layers 4 --gradient path_sum: the chain rule without memoization
 * mlpjax train --resume runs/houses-20260101-120000 --epochs 500
 """

@@ -56,8 +56,11 @@ def delta_norms(
         `Norms`, input to output.
 
     Raises:
-        ValueError, TypeError: as `init` and `backprop`.
+        ValueError: there is no seed; and as `init` and `backprop`.
+        TypeError: as `backprop`.
     """
+    if seeds < 1:
+        raise ValueError(f"seeds must be 1 or more, got {seeds}")
 
     def one(key):
         _, gradient = backprop(mlp, init(mlp, key, initializer), x, y)

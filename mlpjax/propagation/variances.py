@@ -2,7 +2,7 @@
 
 >>> import jax
 >>> from mlpjax import MLP, init
->>> mlp = MLP((500,) * 11, "tanh")
+>>> mlp = MLP((500,) * 6, "tanh")
 >>> keys = jax.random.split(jax.random.key(0), 3)
 >>> x, y = jax.random.normal(keys[0], (50, 500)), jax.random.normal(keys[1], (50, 500))
 >>> params = init(mlp, keys[2])
