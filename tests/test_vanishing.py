@@ -7,7 +7,8 @@ import optax
 import pytest
 
 from mlpjax import MLP, activations, init, step
-from mlpjax.experiments.vanishing import delta_norms, explosion, nielsen, sigmoid_chain
+from mlpjax.experiments.exploding import explosion
+from mlpjax.experiments.vanishing import delta_norms, nielsen, sigmoid_chain
 from mlpjax.gradients import autodiff
 from mlpjax.network import loss
 from mlpjax.propagation import expectation
