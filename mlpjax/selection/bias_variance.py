@@ -25,8 +25,8 @@ import numpy as np
 from mlpjax import checks
 from mlpjax.network import MLP
 from mlpjax.selection.ensemble import Split
-from mlpjax.selection.models import models
-from mlpjax.selection.sweep import predictions, sweep
+from mlpjax.selection.models import models, trained
+from mlpjax.selection.sweep import predictions
 from mlpjax.types import Data, PRNGKey
 
 
@@ -49,7 +49,7 @@ class Parts(NamedTuple):
 
 
 class BiasVariance(NamedTuple):
-    """A tidy record: one row for each model, in the order of penalties, depths and widths.
+    """A tidy record: one row for each model, sorted by penalties, depth and width.
 
     Attributes:
         l1, l2: the strengths of the penalties.
@@ -79,7 +79,7 @@ def bias_variance(
     truth: Data | None = None,
     **options: Any,
 ) -> BiasVariance:
-    """Split the test error of every model of a grid into bias, variance and noise, all in one `sweep` (BIAS-VARIANCE).
+    """Split the test error of every model of a grid into bias, variance and noise (BIAS-VARIANCE).
 
     The error is squared error whatever the loss that is trained on; of class labels it is that of the probabilities, the
     Brier score. Each replicate has a training set and a start of its own, and both are what the variance is over.
@@ -115,9 +115,9 @@ def bias_variance(
     target = np.eye(shape[1])[np.asarray(y_test)] if mlp.loss.target.labels else np.asarray(y_test, float)
     if truth is not None and np.shape(truth) != shape:
         raise ValueError(f"truth must have shape {shape}, the mean of each target; got {np.shape(truth)}")
-    record = sweep(mlp, x, y, key=key, split=split, **options)
-    found = models(record, replicates)
-    predicted = predictions(record, x_test)
+    sweeps = trained(mlp, x, y, key=key, split=split, **options)
+    found = models(sweeps, replicates)
+    predicted = np.concatenate([predictions(one, x_test) for one in sweeps])
     both = [decomposed(predicted[rows], target, truth) for rows in found.networks]
     parts, errors = (Parts(*map(np.array, zip(*several, strict=True))) for several in zip(*both, strict=True))
     return BiasVariance(*found[:4], parts, errors)
