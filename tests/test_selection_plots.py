@@ -84,9 +84,10 @@ def parts_of(n, noise=0.5):
 )
 def test_bias_and_variance_over_the_depth(drawn, noise, expected):
     l2, depth = np.repeat([0.0, 0.1], 3), np.tile([0, 1, 2], 2)
-    found = BiasVariance(0 * l2, l2, depth, 8 * (depth > 0), parts_of(6, noise), parts_of(6, noise))
+    found = BiasVariance(0 * l2, l2, depth, 8 * (depth > 0), parts_of(6, noise), Parts(*np.zeros((5, 6))))
     bias_variance_picture("u.png", "the U", found)
     assert len(drawn[0].axes) == 2
+    assert all(axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 8 for axes in drawn[0].axes)
     for axes, heading, first in zip(drawn[0].axes, ("l2 0", "l2 0.1"), (0, 3), strict=True):
         assert axes.get_title() == heading
         assert axes.get_xlabel() == "hidden layers"
