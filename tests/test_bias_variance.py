@@ -7,10 +7,10 @@ import numpy as np
 import optax
 import pytest
 
-from mlpjax import MLP, predict
+from mlpjax import MLP
 from mlpjax.data import bundled
 from mlpjax.experiments.bias_variance import function, u_curve
-from mlpjax.selection import member, sweep
+from mlpjax.selection import predictions, sweep
 from mlpjax.selection.bias_variance import bias_variance, decomposed
 from mlpjax.selection.splits import bootstrap, consecutive
 
@@ -118,19 +118,16 @@ def test_the_u_curve_of_the_lecture_s_function():
 def test_classes_have_the_brier_score_of_each_network():
     """BIAS-VARIANCE: on real data, by bootstrap; the noise is in the bias."""
     data = bundled("wine")
-    mlp = MLP((13, 4, 3), loss="softmax_cross_entropy_with_integer_labels")
+    mlp = MLP((13, 3), loss="softmax_cross_entropy_with_integer_labels")
     split = bootstrap(KEY, len(data.x_train), 4)
-    options = {"key": KEY, "depths": (0, 1), "epochs": 5}
+    options = {"key": KEY, "l2": (0, 0.1), "epochs": 5}
     found = bias_variance(mlp, data.x_train, data.y_train, split, data.x_test, data.y_test, **options)
-    record = sweep(mlp, data.x_train, data.y_train, split=split, **options)
-    of_networks = []
-    for row in range(8):
-        p = np.asarray(predict(*member(record, row), data.x_test), float)
-        of_networks.append(np.mean(np.sum((p - np.eye(3)[data.y_test]) ** 2, axis=1)))
-    np.testing.assert_allclose(found.parts.error, np.reshape(of_networks, (2, 4)).mean(axis=1), rtol=1e-5)
+    p = predictions(sweep(mlp, data.x_train, data.y_train, split=split, **options), data.x_test)
+    of_networks = np.mean(np.sum((p.astype(float) - np.eye(3)[data.y_test]) ** 2, axis=2), axis=1)
+    np.testing.assert_allclose(found.parts.error, of_networks.reshape(2, 4).mean(axis=1), rtol=1e-9)
     np.testing.assert_allclose(found.parts.error, found.parts.bias + found.parts.variance, rtol=1e-9)
     assert np.isnan(found.parts.noise).all()
-    assert (found.depth.tolist(), found.width.tolist()) == ([0, 1], [0, 4])
+    assert (found.l2.tolist(), found.depth.tolist(), found.width.tolist()) == ([0, 0.1], [0, 0], [0, 0])
 
 
 def test_a_bootstrap_sample_holds_two_thirds_of_the_examples():
@@ -148,8 +145,9 @@ def test_networks_that_diverge_have_no_parts():
     found = bias_variance(
         MLP((1, 1)), x, x, consecutive(3, 4), x, x, key=KEY, l2=(1e6, 0.0), optimizer=optax.sgd(0.1), epochs=300
     )
-    assert not np.isfinite([found.parts.error[0], found.parts.bias[0], found.parts.variance[0]]).any()
-    assert np.isfinite([found.parts.error[1], found.parts.bias[1], found.parts.variance[1]]).all()
+    assert found.l2.tolist() == [0, 1e6]
+    assert np.isfinite([found.parts.error[0], found.parts.bias[0], found.parts.variance[0]]).all()
+    assert not np.isfinite([found.parts.error[1], found.parts.bias[1], found.parts.variance[1]]).any()
 
 
 @pytest.mark.parametrize(

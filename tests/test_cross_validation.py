@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from mlpjax import MLP
-from mlpjax.selection import Split, cross_validation, sweep
+from mlpjax.selection import Split, models, sweep
 from mlpjax.selection.cross_validation import cross_validate, mean_and_error, one_standard_error, simplicity
 from mlpjax.selection.splits import folds
 
@@ -150,17 +150,16 @@ def test_a_single_model_is_best_and_chosen():
 
 def test_repeats_and_seeds_are_averaged_in_their_order(monkeypatch):
     kept = []
-    monkeypatch.setattr(cross_validation, "sweep", lambda *arrays, **options: kept.append(sweep(*arrays, **options)) or kept[0])
+    monkeypatch.setattr(models, "sweep", lambda *arrays, **options: kept.append(sweep(*arrays, **options)) or kept[-1])
     options = {"l2": (0.0, 0.1), "depths": (0, 1), "widths": (2, 3), "seeds": 2, "epochs": 2}
     found = cross_validate(MLP((2, 4, 1)), X, Y, key=KEY, folds=3, repeats=2, **options)
-    (record,) = kept
-    assert len(record.loss) == 2 * 2 * 2 * 6 * 2
+    assert [len(record.loss) for record in kept] == [2 * 2 * 6 * 2, 2 * 6 * 2]
     assert list(zip(found.l2, found.depth, found.width, strict=True)) == [
         (l2, *shape) for l2 in (0.0, 0.1) for shape in ((0, 0), (1, 2), (1, 3))
     ]
     for row in range(6):
-        width = found.width[row] or 2
-        own = (record.l2 == found.l2[row]) & (record.depth == found.depth[row]) & (record.width == width)
+        record = kept[int(found.depth[row] == 0)]
+        own = (record.l2 == found.l2[row]) & ((record.width == found.width[row]) | (found.depth[row] == 0))
         of_folds = [record.held_out_loss[own & (record.replicate == r)].mean() for r in range(6)]
         np.testing.assert_allclose(found.fold_losses[row], of_folds, rtol=1e-6)
         assert found.loss[row] == pytest.approx(np.mean(of_folds))
@@ -172,9 +171,7 @@ def test_repeats_and_seeds_are_averaged_in_their_order(monkeypatch):
 def test_the_classes_keep_their_proportions(monkeypatch):
     """SELECT-folds: in cross-validation without being asked."""
     asked = []
-    monkeypatch.setattr(
-        cross_validation, "sweep", lambda *arrays, **options: asked.append(options["split"]) or sweep(*arrays, **options)
-    )
+    monkeypatch.setattr(models, "sweep", lambda *arrays, **options: asked.append(options["split"]) or sweep(*arrays, **options))
     mlp = MLP((2, 2), loss="softmax_cross_entropy_with_integer_labels")
     found = cross_validate(mlp, X, LABELS, key=KEY, folds=6, epochs=1)
     assert [LABELS[rows].sum() for rows in asked[0].held_out] == [1] * 6
@@ -185,10 +182,10 @@ def test_networks_that_diverge_are_counted_and_never_chosen():
     """SELECT-one_standard_error: with the L2 penalty too strong for the learning rate, every step makes the weights larger."""
     options = {"optimizer": optax.sgd(0.1), "epochs": 200, "folds": 3}
     found = cross_validate(MLP((2, 1)), X, Y, key=KEY, l2=(1e6, 0.1), **options)
-    assert found.diverged.tolist() == [3, 0]
-    assert (found.best, found.chosen) == (1, 1)
-    assert found.loss[0] == np.inf
-    assert np.isnan([found.loss_error[0], found.score[0], found.score_error[0]]).all()
+    assert (found.l2.tolist(), found.diverged.tolist()) == ([0.1, 1e6], [0, 3])
+    assert (found.best, found.chosen) == (0, 0)
+    assert found.loss[1] == np.inf
+    assert np.isnan([found.loss_error[1], found.score[1], found.score_error[1]]).all()
     nothing = cross_validate(MLP((2, 1)), X, Y, key=KEY, l2=(1e6,), **options)
     assert (nothing.best, nothing.chosen) == (None, None)
 
@@ -203,16 +200,39 @@ def test_what_ctrl_c_has_left(monkeypatch):
             columns = {name: column[:networks] for name, column in record._asdict().items() if isinstance(column, np.ndarray)}
             return record._replace(**columns | {"epochs": epochs})
 
-        monkeypatch.setattr(cross_validation, "sweep", interrupted)
+        monkeypatch.setattr(models, "sweep", interrupted)
         return cross_validate(MLP((2, 1)), X, Y, key=KEY, folds=3, l2=(1.0, 0.1, 0.0), epochs=5)
 
     found = cut(networks=8, complete=4)
-    assert found.epochs.tolist() == [5, 3]
-    assert np.isfinite(found.loss).tolist() == [True, False]
-    assert (found.best, found.diverged.tolist()) == (0, [0, 0])
+    assert (found.l2.tolist(), found.epochs.tolist()) == ([0.1, 1.0], [3, 5])
+    assert np.isfinite(found.loss).tolist() == [False, True]
+    assert (found.best, found.diverged.tolist()) == (1, [0, 0])
     assert np.isfinite(cut(networks=9, complete=0).loss).all()  # all were stopped alike
     with pytest.raises(KeyboardInterrupt):
         cut(networks=2, complete=2)
+
+
+def test_after_ctrl_c_no_other_sweep_begins(monkeypatch):
+    def interrupted(*arrays, depths, **options):
+        assert depths == (1,)
+        record = sweep(*arrays, depths=depths, **options)
+        return record._replace(epochs=record.epochs - 1)
+
+    monkeypatch.setattr(models, "sweep", interrupted)
+    found = cross_validate(MLP((2, 4, 1)), X, Y, key=KEY, folds=2, depths=(0, 1), epochs=2)
+    assert (found.depth.tolist(), found.epochs.tolist()) == ([1], [1])
+
+
+def test_progress_is_told_over_both_sweeps():
+    told = []
+    options = {"folds": 2, "depths": (0, 1), "widths": (2, 3), "l2": (0.0, 0.1), "epochs": 3}
+    cross_validate(MLP((2, 4, 1)), X, Y, key=KEY, callback=lambda *progress: told.append(progress), **options)
+    networks = 2 * 2 * (2 + 1)
+    assert {wanted for _, wanted in told} == {networks * 3}
+    done = [done for done, _ in told]
+    assert done == sorted(done)
+    assert done[-1] == networks * 3
+    assert 2 * 2 * 2 * 3 in done  # after the first
 
 
 @pytest.mark.parametrize(
@@ -232,5 +252,11 @@ def test_replicates_that_are_no_folds(given, repeats, message):
 def test_what_sweep_refuses_is_refused():
     with pytest.raises(ValueError, match="y must have shape"):
         cross_validate(MLP((2, 1)), X, Y[:, 0], key=KEY)
+    with pytest.raises(ValueError, match=r"depths must be one or more numbers, each once; got \(0, 1, 0\)"):
+        cross_validate(MLP((2, 4, 1)), X, Y, key=KEY, depths=(0, 1, 0))
+    with pytest.raises(ValueError, match="depths must be one or more numbers"):
+        cross_validate(MLP((2, 4, 1)), X, Y, key=KEY, depths=())
+    with pytest.raises(ValueError, match="depths must be 0 or more, got -1"):
+        cross_validate(MLP((2, 4, 1)), X, Y, key=KEY, depths=(0, -1))
     with pytest.raises(ValueError, match="l2 must be"):
         cross_validate(MLP((2, 1)), X, Y, key=KEY, l2=(-1.0,))

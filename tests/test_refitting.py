@@ -86,6 +86,8 @@ def test_no_fold_knows_what_it_holds_out(loss):
         train, there = (part[fold][part[fold] >= 0] for part in before.split)
         np.testing.assert_array_equal(before.examples.x[train], after.examples.x[train])
         np.testing.assert_array_equal(before.examples.y[train], after.examples.y[train])
+        assert before.examples.x[train, 0].mean() == pytest.approx(0, abs=1e-6)
+        assert before.examples.x[train, 0].std() == pytest.approx(1)
         assert np.abs(before.examples.x[there] - after.examples.x[there]).max() > 0.1
         if loss is losses.squared_error:
             assert before.examples.y[train].mean() == pytest.approx(0, abs=1e-6)

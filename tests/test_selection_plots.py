@@ -1,11 +1,16 @@
-"""The map of a choice, and the picture of bias and variance: what is in them."""
+"""The map of a choice, the pictures of bias and variance and of a regularisation path: what is in them."""
 
 import itertools
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mlpjax import MLP, Penalty
+from mlpjax.experiments.regularization import regularization_path
 from mlpjax.plots import style
+from mlpjax.plots.regularization import path_picture
 from mlpjax.plots.selection import bias_variance_picture, selection_map
 from mlpjax.selection.bias_variance import BiasVariance, Parts
 from mlpjax.selection.cross_validation import CrossValidation
@@ -84,9 +89,10 @@ def parts_of(n, noise=0.5):
 )
 def test_bias_and_variance_over_the_depth(drawn, noise, expected):
     l2, depth = np.repeat([0.0, 0.1], 3), np.tile([0, 1, 2], 2)
-    found = BiasVariance(0 * l2, l2, depth, 8 * (depth > 0), parts_of(6, noise), parts_of(6, noise))
+    found = BiasVariance(0 * l2, l2, depth, 8 * (depth > 0), parts_of(6, noise), Parts(*np.zeros((5, 6))))
     bias_variance_picture("u.png", "the U", found)
     assert len(drawn[0].axes) == 2
+    assert all(axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 8 for axes in drawn[0].axes)
     for axes, heading, first in zip(drawn[0].axes, ("l2 0", "l2 0.1"), (0, 3), strict=True):
         assert axes.get_title() == heading
         assert axes.get_xlabel() == "hidden layers"
@@ -122,3 +128,26 @@ def test_a_linear_model_is_in_the_panels_of_all_widths(drawn):
         for axes, line in zip(figure.axes, lines, strict=True):
             assert [label.get_text() for label in axes.get_xticklabels()] == places
             np.testing.assert_array_equal(axes.containers[0].lines[0].get_ydata(), line)
+
+
+def test_a_regularisation_path_in_the_order_of_its_strengths(drawn, tmp_path, monkeypatch):
+    x = jax.random.normal(jax.random.key(0), (20, 3))
+    y = x @ jnp.array([[2.0], [0.0], [-1.0]])
+    strengths = [0.5, 0.0, 9.0, 0.1]
+    found = regularization_path(MLP((3, 1)), jax.random.key(1), x, y, (x, y), Penalty(l1=jnp.array(strengths)), epochs=100)
+    path_picture("path.png", "", found)
+    loss, zeros, weights = drawn[0].axes
+    order = np.argsort(strengths)
+    for line, values in zip(loss.lines, (found.loss, found.held_out_loss), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), np.sort(strengths))
+        np.testing.assert_array_equal(line.get_ydata(), np.asarray(values)[order])
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["training", "held out"]
+    np.testing.assert_array_equal(zeros.lines[0].get_ydata(), np.asarray(found.sparsity)[order])
+    assert zeros.lines[0].get_ydata()[-1] == 1
+    assert [line.get_ydata()[-1] for line in weights.lines] == [0, 0, 0]
+    assert {axes.get_xlabel() for axes in drawn[0].axes} == {"penalty l1"}
+    with pytest.raises(ValueError, match=r"some of them above 0; got shape \(4,\)"):
+        path_picture("path.png", "", found._replace(penalty=Penalty(np.zeros(4), np.zeros(4))))
+    monkeypatch.undo()
+    path_picture(tmp_path / "path.png", "a path", found)
+    assert (tmp_path / "path.png").read_bytes().startswith(b"\x89PNG")

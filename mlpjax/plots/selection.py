@@ -118,6 +118,7 @@ def bias_variance_picture(path: str | os.PathLike, title: str, found: BiasVarian
     for axes, (kind, rows) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True):
         _parts(axes, found, rows[np.argsort(getattr(found, over)[rows], kind="stable")], over)
         axes.set_title(", ".join(f"{others[place]} {kind[place]:g}" for place in varying), fontsize=10)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))  # of all the panels, once they are all drawn
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False)
     style.save(figure, path)
 
@@ -144,5 +145,4 @@ def _parts(axes, found: BiasVariance, rows: np.ndarray, over: str) -> None:
             axes.errorbar(places, values, errors, color=colour, label=label, marker=".", linewidth=1.4, capsize=2)
     axes.set_xticks(places, [f"{value:g}" for value in getattr(found, over)[rows]])
     axes.set_xlabel({"depth": "hidden layers", "width": "units"}.get(over, f"penalty {over}"))
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     style.plain(axes)

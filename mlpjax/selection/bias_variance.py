@@ -5,17 +5,16 @@ them: that is variance. What no model can know is noise.
 
 >>> import jax
 >>> import numpy as np
+>>> import optax
 >>> from mlpjax import MLP
 >>> from mlpjax.selection import consecutive
 >>> rng = np.random.default_rng(0)
->>> x, x_test = rng.uniform(-2, 2, (400, 1)), np.linspace(-2, 2, 50)[:, None]
->>> y, truth = x**2 + rng.normal(0, 0.1, x.shape), x_test**2
->>> split = consecutive(20, 20)
->>> found = bias_variance(
-...     MLP((1, 8, 1), "tanh"), x, y, split, x_test, truth, key=jax.random.key(0), truth=truth, depths=(0, 1), epochs=300
-... )
->>> bool(found.parts.bias[0] > found.parts.bias[1])
-True
+>>> x, x_test = rng.uniform(-2, 2, (200, 1)), np.linspace(-2, 2, 50)[:, None]
+>>> y, truth = 3 * x + rng.normal(size=x.shape), 3 * x_test
+>>> options = {"key": jax.random.key(0), "l2": (0, 1), "optimizer": optax.sgd(0.1), "epochs": 100}
+>>> found = bias_variance(MLP((1, 1)), x, y, consecutive(20, 10), x_test, truth, truth=truth, **options)
+>>> found.parts.bias.round(1).tolist(), bool(found.parts.variance[0] > found.parts.variance[1])
+([0.0, 2.8], True)
 """
 
 from typing import Any, NamedTuple
@@ -25,8 +24,8 @@ import numpy as np
 from mlpjax import checks
 from mlpjax.network import MLP
 from mlpjax.selection.ensemble import Split
-from mlpjax.selection.models import models
-from mlpjax.selection.sweep import predictions, sweep
+from mlpjax.selection.models import models, trained
+from mlpjax.selection.sweep import predictions
 from mlpjax.types import Data, PRNGKey
 
 
@@ -49,7 +48,7 @@ class Parts(NamedTuple):
 
 
 class BiasVariance(NamedTuple):
-    """A tidy record: one row for each model, in the order of penalties, depths and widths.
+    """A tidy record: one row for each model, sorted by penalties, depth and width.
 
     Attributes:
         l1, l2: the strengths of the penalties.
@@ -79,7 +78,7 @@ def bias_variance(
     truth: Data | None = None,
     **options: Any,
 ) -> BiasVariance:
-    """Split the test error of every model of a grid into bias, variance and noise, all in one `sweep` (BIAS-VARIANCE).
+    """Split the test error of every model of a grid into bias, variance and noise (BIAS-VARIANCE).
 
     The error is squared error whatever the loss that is trained on; of class labels it is that of the probabilities, the
     Brier score. Each replicate has a training set and a start of its own, and both are what the variance is over.
@@ -115,9 +114,9 @@ def bias_variance(
     target = np.eye(shape[1])[np.asarray(y_test)] if mlp.loss.target.labels else np.asarray(y_test, float)
     if truth is not None and np.shape(truth) != shape:
         raise ValueError(f"truth must have shape {shape}, the mean of each target; got {np.shape(truth)}")
-    record = sweep(mlp, x, y, key=key, split=split, **options)
-    found = models(record, replicates)
-    predicted = predictions(record, x_test)
+    sweeps = trained(mlp, x, y, key=key, split=split, **options)
+    found = models(sweeps, replicates)
+    predicted = np.concatenate([predictions(one, x_test) for one in sweeps])
     both = [decomposed(predicted[rows], target, truth) for rows in found.networks]
     parts, errors = (Parts(*map(np.array, zip(*several, strict=True))) for several in zip(*both, strict=True))
     return BiasVariance(*found[:4], parts, errors)

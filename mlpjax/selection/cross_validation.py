@@ -10,6 +10,7 @@
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,14 +19,14 @@ import numpy as np
 from mlpjax import checks
 from mlpjax.network import MLP
 from mlpjax.selection.ensemble import Split
-from mlpjax.selection.models import models
+from mlpjax.selection.models import column, models, trained
 from mlpjax.selection.splits import folds as cut
-from mlpjax.selection.sweep import Sweep, sweep
+from mlpjax.selection.sweep import Sweep
 from mlpjax.types import Data, PRNGKey
 
 
 class CrossValidation(NamedTuple):
-    """A tidy record: one row for each model, in the order of penalties, depths and widths.
+    """A tidy record: one row for each model, sorted by penalties, depth and width.
 
     Attributes:
         l1, l2: the strengths of the penalties.
@@ -68,7 +69,7 @@ class Choice(NamedTuple):
 def cross_validate(
     mlp: MLP, x: Data, y: Data, *, key: PRNGKey, folds: int | Split = 5, repeats: int = 1, **options: Any
 ) -> CrossValidation:
-    """Measure every model of a grid on examples that it was not trained on, all in one `sweep` (SELECT-cross_validation).
+    """Measure every model of a grid on examples that it was not trained on, side by side (SELECT-cross_validation).
 
     Args:
         mlp, x, y: as in `sweep`. They are taken as they are: where a preprocessing is fitted, stack a version of the
@@ -91,8 +92,8 @@ def cross_validate(
     labels = y if mlp.loss.target.labels else None
     split = folds if isinstance(folds, Split) else cut(key_folds, len(x), folds, labels=labels, repeats=repeats)
     _check_folds(split, repeats)
-    record = sweep(mlp, x, y, key=key_training, split=split, **options)
-    return _summary(record, (repeats, len(split.train) // repeats, options.get("seeds", 1)))
+    sweeps = trained(mlp, x, y, key=key_training, split=split, **options)
+    return _summary(sweeps, (repeats, len(split.train) // repeats, options.get("seeds", 1)))
 
 
 def _check_folds(split: Split, repeats: int) -> None:
@@ -105,21 +106,20 @@ def _check_folds(split: Split, repeats: int) -> None:
         )
 
 
-def _summary(record: Sweep, shape: tuple[int, int, int]) -> CrossValidation:
+def _summary(sweeps: Sequence[Sweep], shape: tuple[int, int, int]) -> CrossValidation:
     """A row for each model out of one for each network; `shape` is that of a model's networks: repeats, folds, seeds."""
-    found = models(record, math.prod(shape))
+    found = models(sweeps, math.prod(shape))
 
-    def of_models(column) -> np.ndarray:
-        return np.asarray(column, float)[found.networks].reshape(-1, *shape)
+    def of_models(name: str) -> np.ndarray:
+        return column(sweeps, name).astype(float)[found.networks].reshape(-1, *shape)
 
-    diverged = ~np.isfinite(of_models(record.held_out_loss))
-    good = found.complete & ~diverged.any(axis=(1, 2, 3))
-    losses, scores = (of_models(column).mean(axis=3) for column in (record.held_out_loss, record.held_out_score))
+    diverged = ~np.isfinite(of_models("held_out_loss"))
+    good = (found.epochs == found.epochs.max()) & ~diverged.any(axis=(1, 2, 3))
+    losses, scores = (of_models(name).mean(axis=3) for name in ("held_out_loss", "held_out_score"))
     loss, score = _estimate(losses, good, np.inf), _estimate(scores, good, np.nan)
-    training, counts = of_models(record.loss).mean(axis=(1, 2, 3)), diverged.sum(axis=(1, 2, 3))
-    epochs = record.epochs[found.networks].min(axis=1)
+    training, counts = of_models("loss").mean(axis=(1, 2, 3)), diverged.sum(axis=(1, 2, 3))
     choice = one_standard_error(*loss, simplicity(*found[:4]))
-    return CrossValidation(*found[:4], *loss, *score, training, epochs, counts, losses.reshape(len(counts), -1), *choice)
+    return CrossValidation(*found[:4], *loss, *score, training, found.epochs, counts, losses.reshape(len(counts), -1), *choice)
 
 
 def _estimate(folds: np.ndarray, good: np.ndarray, otherwise: float) -> tuple[np.ndarray, np.ndarray]:
