@@ -20,6 +20,7 @@ EPILOG = """
 * mlpjax train digits --layers 128,64 --activation tanh --optimizer sgd --learning-rate 0.1
 * mlpjax train diabetes --layers none --optimizer sgd --l1 0.05: linear regression with exact zeros
 * mlpjax train iris --layers 4 --gradient path_sum: the chain rule without memoization
+* mlpjax train digits --layers 32,32,32,32,32,32,32,32 --activation sigmoid --health: a gradient that vanishes
 * mlpjax train --resume runs/houses-20260101-120000 --epochs 500
 """
 
@@ -67,6 +68,12 @@ def train(
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the split, the start and the order of the examples.", min=0, max=2**32 - 1)] = 0,
     gradient: arguments.GradientName = "backprop",
+    health: Annotated[
+        bool, typer.Option("--health", help="Record how the gradient fares in every layer, and say what ails it and what helps.")
+    ] = False,
+    health_every: Annotated[
+        int | None, typer.Option(help="Record at each so many-th step.", show_default="200, fewer in short runs")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make.", show_default="runs/DATA-DATE-TIME")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, with its options; --epochs may be raised.")
@@ -91,6 +98,7 @@ def train(
             Options(
                 arguments.hidden_layers(layers), activation, loss, optimizer, learning_rate, schedule, clip, batch_size,
                 Options.epochs if epochs is None else epochs, l1, l2, balanced, validation, patience, seed, gradient,
+                health=health, health_every=health_every,
             ),
         )  # fmt: skip
         config = asked if resume is None else _resumed(asked, resume, epochs, out)
