@@ -17,7 +17,7 @@ from mlpjax.training import epoch, start
 PROBLEMS = {Problem((64, 64, 32, 10), 32, 1797): 200, Problem((2, 8, 8, 2), 10, 1000): 400}
 """The network and the data of the digits, and a tiny one, each with its epochs."""
 
-HEALTH_EVERY = 200
+HEALTH_EVERY = 500
 HEALTH = f"fit, health at every {HEALTH_EVERY}th step"
 
 

@@ -72,7 +72,7 @@ def train(
         bool, typer.Option("--health", help="Record how the gradient fares in every layer, and say what ails it and what helps.")
     ] = False,
     health_every: Annotated[
-        int | None, typer.Option(help="Record at each so many-th step.", show_default="200, fewer in short runs")
+        int | None, typer.Option(help="Record at each so many-th step.", show_default="500, or 50 times in all")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make.", show_default="runs/DATA-DATE-TIME")] = None,
     resume: Annotated[

@@ -24,7 +24,7 @@ SCHEDULES = ("constant", "cosine")
 CLASS_LOSS = "softmax_cross_entropy_with_integer_labels"
 VALIDATION = 0.1
 """The part of the training examples that is held out for early stopping, unless another is asked for."""
-HEALTH_EVERY, HEALTH_RECORDS = 200, 50
+HEALTH_EVERY, HEALTH_RECORDS = 500, 50
 """Health is recorded at each so many-th step, or so many times in all if that is more often."""
 
 
