@@ -72,7 +72,8 @@ def save(path: str | os.PathLike, mlp: MLP, params: Params, preprocessing: Prepr
         description, statistics = describe(preprocessing)
         metadata["preprocessing"] = json.dumps(description)
         arrays |= {f"preprocessing.{name}": array for name, array in statistics.items()}
-    write_whole(path, _in_order(to_bytes(arrays, metadata)))
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # safetensors reads past the end of a view
+    write_whole(path, _in_order(to_bytes(whole, metadata)))
 
 
 def _in_order(content: bytes) -> bytes:

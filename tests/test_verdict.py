@@ -75,10 +75,10 @@ class Case(NamedTuple):
 
 GOOD = {
     "relu": Case("digits", (64, 32), "relu"),
-    "sigmoid": Case("digits", (32, 32), "sigmoid", learned=0.5),
-    "tiny, one example a step": Case("ring", (8, 8), "relu", batch_size=1, epochs=8, learned=0.5),
 }
 GOOD_TOO = {
+    "sigmoid": Case("digits", (32, 32), "sigmoid", learned=0.5),
+    "tiny, one example a step": Case("ring", (8, 8), "relu", batch_size=1, epochs=8, learned=0.5),
     "five of gelu": Case("digits", (32,) * 5, "gelu"),
     "deep": Case("digits", (24,) * 12, "tanh"),
     "deep and narrow": Case("ring", (16,) * 8, "relu", epochs=60),
@@ -145,7 +145,9 @@ def test_what_is_said_to_be_ill_does_not_learn(name):
     assert history.stopped == "diverged" or case.loss(state.params) > min(0.5, 0.1 * case.loss(case.params()))
 
 
-@pytest.mark.parametrize("optimizer", [optax.adam(1.0), optax.sgd(5.0)], ids=["adam", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer", [optax.adam(1.0), pytest.param(optax.sgd(5.0), marks=pytest.mark.slow)], ids=["adam", "sgd"]
+)
 def test_a_learning_rate_far_too_high(optimizer):
     """Seen at the very first step; and in the end the units are dead, saturated, or the numbers have overflowed."""
     for activation, ends in (("relu", {"dead", "exploding"}), ("tanh", {"saturated"})):
@@ -157,6 +159,7 @@ def test_a_learning_rate_far_too_high(optimizer):
         assert ends & {one.condition for one in case.examined(state.params)}
 
 
+@pytest.mark.slow
 def test_clipping_keeps_exploding_factors_from_diverging():
     """The cure that the finding names: weights too large by half in twelve layers diverge without clipping, and not with it."""
     case = Case("digits", (32,) * 12, "relu", SGD, scale=1.6)

@@ -1,5 +1,6 @@
 """`mlpjax inspect`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import jax.numpy as jnp
@@ -7,12 +8,12 @@ import numpy as np
 import typer
 
 from mlpjax import storage
-from mlpjax.cli import arguments, output, tables
+from mlpjax.cli import arguments, health, output, tables
 from mlpjax.cli.output import literal, plain_errors
-from mlpjax.data import open_source
-from mlpjax.gradients import backprop
-from mlpjax.network import forward
+from mlpjax.data import Examples, open_source
+from mlpjax.diagnosis.spectrum import spectrum as spectrum_of
 from mlpjax.runs import Model, models
+from mlpjax.runs.health import Examined, examined, remembered
 from mlpjax.runs.preparing import table
 from mlpjax.training import norm
 
@@ -20,9 +21,12 @@ EPILOG = """
 **Examples**
 
 * mlpjax inspect runs/houses
-* mlpjax inspect runs/houses houses.csv: the norm of each layer's gradient, and units that are never active
+* mlpjax inspect runs/houses houses.csv: how the gradient fares in every layer, what ails it and what helps
+* mlpjax inspect runs/houses houses.csv --spectrum: the singular values of the Jacobians too
 """
 MOST_LISTED = 30
+FOR_SPECTRUM = 64
+"""On how many examples the singular values are computed, each of which costs a decomposition a layer."""
 SHORT = {
     "layer": "layer",
     "inputs": "in",
@@ -31,8 +35,6 @@ SHORT = {
     "weight_norm": "‖W‖",
     "largest_weight": "max |W|",
     "zero_weights": "zeros",
-    "gradient_norm": "‖dL/dW‖",
-    "silent_units": "silent",
 }
 """What the table shows, which is to fit on 80 columns."""
 
@@ -40,24 +42,47 @@ SHORT = {
 def inspect(
     model: arguments.ModelPath,
     data: Annotated[str | None, typer.Argument(help="A table with the target, for the gradients.", metavar="[DATA]")] = None,
+    spectrum: Annotated[
+        bool, typer.Option("--spectrum", help="Show the singular values of the Jacobians on some of the data too.")
+    ] = False,
     delimiter: arguments.Delimiter = None,
     as_json: arguments.Json = False,
 ) -> None:
-    """Show what a model is: its network, parameters, features and classes; and on given data, its gradients.
+    """Show what a model is: its network, parameters, features and classes; and how the gradient fares in it.
+
+    On given data; without any, at the last step that was recorded, if the run was trained with --health.
 
     Exit codes: 0 done; 2 the model or the data cannot be used.
     """
     with plain_errors():
+        if spectrum and data is None:
+            raise ValueError("--spectrum needs data to look at: mlpjax inspect MODEL DATA --spectrum")
         loaded = models.load(model)
         versions = storage.load_versions(model / models.FILE if model.is_dir() else model)
-        layers = _layers(loaded)
-        if data is not None:
-            examples = models.examples(loaded, open_source(table(data), delimiter=delimiter))
-            layers = [row | extra for row, extra in zip(layers, _on_data(loaded, examples), strict=True)]
+        examples = None if data is None else models.examples(loaded, open_source(table(data), delimiter=delimiter))
+        found = _health(loaded, model, examples)
+        jacobians = spectrum_of(loaded.mlp, loaded.params, examples.x[:FOR_SPECTRUM]) if examples and spectrum else None
         if as_json:
-            output.print_json(_as_dict(loaded, versions, layers))
-        else:
-            _show(loaded, versions, layers)
+            said = {} if found is None else health.as_dict(found[1])
+            output.print_json(_as_dict(loaded, versions) | said | ({"spectrum": health.spectra(jacobians)} if jacobians else {}))
+            return
+        _show(loaded, versions)
+        if found is not None:
+            health.show(output.console, loaded.mlp, found[1], found[0])
+            health.verdict(output.console, found[1])
+        if jacobians is not None:
+            health.show_spectrum(output.console, jacobians)
+
+
+def _health(model: Model, path: Path, examples: Examples | None) -> tuple[str, Examined] | None:
+    """The health on examples, or else the last that the run remembers, and what it is of."""
+    if examples is not None:
+        return f"the gradient on {len(examples.x):,} examples", examined(model, examples)
+    last = remembered(path, model.mlp) if path.is_dir() else None
+    if last is None:
+        return None
+    step, found = last
+    return f"the gradient at step {step:,}, on its {found.health.examples:.0f} examples", found
 
 
 def _layers(model: Model) -> list[dict]:
@@ -76,24 +101,14 @@ def _layers(model: Model) -> list[dict]:
     ]
 
 
-def _on_data(model: Model, examples) -> list[dict]:
-    x, y, weights = examples
-    _, gradient = backprop(model.mlp, model.params, x, y, weights=weights)
-    trace = forward(model.mlp, model.params, x)
-    silent = [int(jnp.sum(jnp.all(a == 0, axis=0))) for a in trace.a[1:]]
-    return [
-        {"gradient_norm": float(norm(layer)), "silent_units": count} for layer, count in zip(gradient, [*silent, 0], strict=True)
-    ]
-
-
-def _as_dict(model: Model, versions: dict, layers: list[dict]) -> dict:
+def _as_dict(model: Model, versions: dict) -> dict:
     preprocessing = model.preprocessing
     return {
         "sizes": model.mlp.sizes,
         "loss": model.mlp.loss.name,
         "parameters": model.mlp.parameter_count,
         "dtype": str(model.params[0].W.dtype),
-        "layers": layers,
+        "layers": _layers(model),
         "features": preprocessing.features,
         "target": preprocessing.target.names,
         "classes": preprocessing.target.classes,
@@ -101,19 +116,15 @@ def _as_dict(model: Model, versions: dict, layers: list[dict]) -> dict:
     }
 
 
-def _show(model: Model, versions: dict, layers: list[dict]) -> None:
+def _show(model: Model, versions: dict) -> None:
     say, target = output.console, model.preprocessing.target
     number = "a number" if len(target.names) == 1 else "numbers"
     what = f"{len(target.classes)} classes: {_listed(target.classes)}" if target.classes else number
     say.print(f"predicts {literal(', '.join(target.names))}, {what}")
     say.print(f"from {len(model.preprocessing.features)} features: {_listed(model.preprocessing.features)}")
     say.print(f"loss {model.mlp.loss.name}, {model.mlp.parameter_count:,} parameters, {model.params[0].W.dtype}")
-    numbered = [{"layer": place, **layer} for place, layer in enumerate(layers, 1)]
-    shown = [name for name in SHORT if name in numbered[0]]
-    rows = [[_cell(layer[name]) for name in shown] for layer in numbered]
-    say.print(tables.table("", [SHORT[name] for name in shown], rows))
-    if "silent_units" in shown:
-        say.print("silent: units that are 0 on every example")
+    numbered = [{"layer": place, **layer} for place, layer in enumerate(_layers(model), 1)]
+    say.print(tables.table("", list(SHORT.values()), [[_cell(layer[name]) for name in SHORT] for layer in numbered]))
     if versions:
         say.print("written by " + ", ".join(f"{name} {number}" for name, number in versions.items()))
 

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from mlpjax import metrics, optimizers, plots
-from mlpjax.cli import output, tables
+from mlpjax.cli import health, output, tables
 from mlpjax.cli.output import literal
 from mlpjax.network import MLP
 from mlpjax.runs import Config, Model, Options, Prepared, Report, Trained, folder, report
@@ -83,9 +83,10 @@ def finish(say: Console, run: Run, trained: Trained, error: float, as_json: bool
         _draw(run, trained, found)
     except OSError as reason:
         output.warn(f"the picture could not be drawn: {reason.strerror or reason}")
+    fared = health.report(say, run.path, model, run.prepared, trained.history)
     say.print(f"written to [bold]{literal(run.path)}[/bold]: {', '.join(sorted(file.name for file in run.path.iterdir()))}")
     if as_json:
-        output.print_json({"folder": str(run.path), **folder.as_dict(found, about)})
+        output.print_json({"folder": str(run.path), **folder.as_dict(found, about), **fared})
 
 
 def _about(run: Run, trained: Trained, error: float) -> dict:

@@ -21,6 +21,7 @@ EPILOG = """
 * mlpjax train diabetes --layers none --optimizer sgd --l1 0.05: linear regression with exact zeros
 * mlpjax train digits --layers 64,64,64,64,64 --activation tanh --init lsuv
 * mlpjax train iris --layers 4 --gradient path_sum: the chain rule without memoization
+* mlpjax train digits --layers 32,32,32,32,32,32,32,32 --activation sigmoid --health: a gradient that vanishes
 * mlpjax train --resume runs/houses-20260101-120000 --epochs 500
 """
 
@@ -69,6 +70,12 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the split, the start and the order of the examples.", min=0, max=2**32 - 1)] = 0,
     gradient: arguments.GradientName = "backprop",
     init: arguments.InitializerName = None,
+    health: Annotated[
+        bool, typer.Option("--health", help="Record how the gradient fares in every layer, and say what ails it and what helps.")
+    ] = False,
+    health_every: Annotated[
+        int | None, typer.Option(help="Record at each so many-th step.", show_default="500, or 50 times in all")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make.", show_default="runs/DATA-DATE-TIME")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, with its options; --epochs may be raised.")
@@ -93,6 +100,7 @@ def train(
             Options(
                 arguments.hidden_layers(layers), activation, loss, optimizer, learning_rate, schedule, clip, batch_size,
                 Options.epochs if epochs is None else epochs, l1, l2, balanced, validation, patience, seed, gradient, init,
+                health, health_every,
             ),
         )  # fmt: skip
         config = asked if resume is None else _resumed(asked, resume, epochs, out)

@@ -104,7 +104,7 @@ def fit(
         every: a stretch has no more epochs than this, so that 1 calls back after each.
         checkpoints: where to keep checkpoints. If some of this training are there, it goes on from the latest.
         health_every: record the health of the gradient at the first step and at each so many-th from there, over the epochs:
-            of its mini-batch, with what the optimiser did. Changes no bit of the parameters; 200 costs little.
+            of its mini-batch, with what the optimiser did. Changes no bit of the parameters; 500 costs little.
 
     Returns:
         The state, with the best parameters where there is a validation set, and the history.

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from mlpjax.diagnosis.health import Health, health
 from mlpjax.network import MLP
@@ -28,13 +28,14 @@ class Recording(NamedTuple):
     """What was recorded on the device, and when the next record is due.
 
     Attributes:
-        rows: the records, of which the first `filled` are filled; one more row is written to in vain.
+        rows: one record a row, all its numbers side by side, which is quicker than an array for each field; the first `filled`
+            rows are filled, and one more is written to in vain.
         filled: how many records there are.
         wait: how many steps come before the next that is recorded.
         every: one step in so many is recorded.
     """
 
-    rows: Health
+    rows: Float[Array, "records numbers"]
     filled: Int[Array, ""]
     wait: Int[Array, ""]
     every: Int[Array, ""]
@@ -48,18 +49,31 @@ def none_yet(layers: int, dtype, records: int) -> Health:
 def begun(params: Params, capacity: int, wait, every: int) -> Recording:
     """Nothing recorded yet, with room for so many records, and so many steps before the next that is due."""
     dtype = jnp.promote_types(params[0].W.dtype, jnp.float32)
-    rows = jax.tree.map(jnp.asarray, none_yet(len(params), dtype, capacity + 1))
+    numbers = len(_flat(none_yet(len(params), dtype, 1)))
+    rows = jnp.zeros((capacity + 1, numbers), dtype)
     return Recording(rows, *(jnp.asarray(number, jnp.int32) for number in (0, wait, every)))
+
+
+def _flat(health: Health) -> Array:
+    return jnp.concatenate([jnp.ravel(field) for field in health if field is not None])
+
+
+def _unflattened(rows: np.ndarray) -> Health:
+    """The fields of records that are given one a row."""
+    *names, last = Health._fields
+    fields = np.split(rows[:, :-1], len(names), axis=1)
+    return Health(**dict(zip(names, fields, strict=True)), **{last: rows[:, -1]})
 
 
 def rows_of(recording: Recording | None) -> dict[str, Health]:
     """The records as rows of a history, but for those from where training diverged."""
     if recording is None:
         return {}
-    rows, filled = jax.device_get((recording.rows, recording.filled))
-    finite = np.isfinite(rows.delta_rms[:filled] + rows.gradient_norm[:filled]).all(axis=1)
+    rows = np.asarray(recording.rows)[: int(recording.filled)]
+    found = _unflattened(rows)
+    finite = np.isfinite(found.delta_rms + found.gradient_norm).all(axis=1)
     end = int(np.argmin(np.append(finite, False)))
-    return {"health": jax.tree.map(lambda values: values[:end], rows)}
+    return {"health": _unflattened(rows[:end])}
 
 
 def through(
@@ -84,18 +98,23 @@ def through(
         due = recording.wait == 0
         length = jnp.where(due, 1, jnp.minimum(recording.wait, count - first))
         after = steps(first, first + length, before)
-        row = jax.tree.map(lambda rows: rows[0], recording.rows)
-        row = jax.lax.cond(due, lambda: measured(first, before, after), lambda: row)
+        row = jax.lax.cond(due, lambda: _flat(measured(first, before, after)), lambda: jnp.zeros_like(recording.rows[0]))
         return first + length, _with_row(recording, row, due, length), after
 
     _, recording, carry = jax.lax.while_loop(lambda loop: loop[0] < count, segment, (jnp.asarray(0, jnp.int32), recording, carry))
     return recording, carry
 
 
-def _with_row(recording: Recording, row: Health, due: Array, length: Array) -> Recording:
-    rows = jax.tree.map(lambda rows, value: rows.at[recording.filled].set(value), recording.rows, row)
+def _with_row(recording: Recording, row: Array, due: Array, length: Array) -> Recording:
     wait = jnp.where(due, recording.every - 1, recording.wait - length)
-    return recording._replace(rows=rows, filled=recording.filled + due.astype(jnp.int32), wait=wait)
+    return recording._replace(
+        rows=_written(recording.rows, row, recording.filled), filled=recording.filled + due.astype(jnp.int32), wait=wait
+    )
+
+
+def _written(rows: Array, row: Array, number: Array) -> Array:
+    """With one row written anew: `.at[number].set` is a scatter, which is slow on CPUs."""
+    return jax.lax.dynamic_update_index_in_dim(rows, row, number, 0)
 
 
 def health_of_step(mlp: MLP, before: Params, after: Params, x: Array, y: Array, batch: MiniBatch, penalty) -> Health:
@@ -128,13 +147,13 @@ def recorded_epoch(
     same, count = batch_size == n, len(batches.rows)
 
     def batch(number):
-        return jax.tree.map(lambda values: values[number], batches)
+        return jax.tree.map(lambda values: jax.lax.dynamic_index_in_dim(values, number, keepdims=False), batches)
 
     def one(number, carry):
         moving, _, losses = carry
         rows, weights, scale = batch(number)
         moving, loss, grads = descend(mlp, optimizer, gradient, moving, x[rows], y[rows], weights, scale, penalty, same)
-        return moving, grads, losses.at[number].set(loss)
+        return moving, grads, _written(losses, loss, number)
 
     def measured(number, before, after):
         return health_of_step(mlp, before[0].params, after[0].params, x, y, batch(number), penalty)

@@ -14,15 +14,15 @@ import jax
 import mlpjax
 from mlpjax import files, storage
 from mlpjax.callbacks import finite
-from mlpjax.fitting.history import History, columns
+from mlpjax.fitting.history import History, columns, records
 from mlpjax.runs.models import FILE, Model
 from mlpjax.runs.options import DataOptions, Options, as_json, from_json
 from mlpjax.runs.reports import Report
 
 FORMAT = "mlpjax run"
 FORMAT_VERSION = 1
-CONFIG, CHECKPOINTS, LOG, HISTORY, REPORT, PICTURE = (
-    "config.json", "checkpoints", "log.jsonl", "history.json", "report.json", "training.png",
+CONFIG, CHECKPOINTS, LOG, HISTORY, REPORT, PICTURE, HEALTH_PICTURE = (
+    "config.json", "checkpoints", "log.jsonl", "history.json", "report.json", "training.png", "health.png",
 )  # fmt: skip
 
 
@@ -140,6 +140,9 @@ def write_results(folder: Path, model: Model, history: History, report: Report, 
     storage.save(folder / FILE, *model)
     kept = {name: column.tolist() for name, column in columns(history).items()}
     ended = {"best_epoch": history.best_epoch, "stopped": history.stopped, "message": history.message}
+    if history.health is not None:
+        recorded = {name: rows.tolist() for name, rows in records(history).items()}
+        kept["health"] = {"steps": history.health_steps.tolist(), **recorded}
     write_json(folder / HISTORY, {**kept, **ended})
     write_json(folder / REPORT, as_dict(report, about))
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mlpjax import activations, checks, gradients, initializers, losses, names, optimizers, penalties
 from mlpjax.data import MEMORY, Choices
-from mlpjax.fitting.options import check_epochs
+from mlpjax.fitting.options import check_epochs, check_every
 from mlpjax.network import MLP, init
 from mlpjax.runs.examples import Prepared
 from mlpjax.training import check_batch_size
@@ -26,6 +27,8 @@ INITIALIZERS = (*initializers.RECORDS, LSUV)
 """How a network can start, by name."""
 VALIDATION = 0.1
 """The part of the training examples that is held out for early stopping, unless another is asked for."""
+HEALTH_EVERY, HEALTH_RECORDS = 500, 50
+"""Health is recorded at each so many-th step, or so many times in all if that is more often."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Options:
     seed: int = 0
     gradient: str = "backprop"
     init: str | None = None
+    health: bool = False
+    health_every: int | None = None
 
     @property
     def held_out(self) -> float:
@@ -62,10 +67,16 @@ def settled(options: Options, prepared: Prepared) -> Options:
     full_batch = options.optimizer in optimizers.FULL_BATCH
     loss = options.loss or (CLASS_LOSS if classes else "squared_error")
     usual = n if full_batch else min(256 if prepared.streamed else 32, n)
+    size = usual if options.batch_size is None else options.batch_size
+    every = options.health_every
+    if options.health and every is None and size:
+        every = int(np.clip(options.epochs * -(-n // size) // HEALTH_RECORDS, 1, HEALTH_EVERY))
     return dataclasses.replace(
         options,
         loss=loss,
-        batch_size=usual if options.batch_size is None else options.batch_size,
+        batch_size=size,
+        health=every is not None,
+        health_every=every,
         l2=(10 if losses.named(loss).target is losses.NUMBERS else 1) / n if options.l2 is None else options.l2,
     )
 
@@ -109,6 +120,7 @@ def check(options: Options) -> None:
         raise ValueError(names.nearest("initialiser", options.init, INITIALIZERS))
     checks.check_penalty(Penalty(options.l1, options.l2 or 0.0))
     check_epochs(options.epochs)
+    check_every(options.health_every, "health_every", "steps")
     if any(size < 1 for size in options.layers):
         raise ValueError(f"every hidden layer must have 1 unit or more, got {','.join(map(str, options.layers))}")
     if not 0 <= options.validation < 1:

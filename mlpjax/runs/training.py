@@ -103,6 +103,7 @@ def train(
         "validation": _present(held_out),
         "callback": callbacks,
         "checkpoints": checkpoints,
+        "health_every": options.health_every,
     }
     if isinstance(prepared.training, Stream):
         stream = prepared.training
