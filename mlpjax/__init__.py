@@ -4,11 +4,14 @@ from importlib.metadata import version as _version
 
 from mlpjax import activations as activations
 from mlpjax import callbacks as callbacks
+from mlpjax import diagnosis as diagnosis
 from mlpjax import gradients as gradients
 from mlpjax import initializers as initializers
 from mlpjax import losses as losses
 from mlpjax import optimizers as optimizers
 from mlpjax import penalties as penalties
+from mlpjax import propagation as propagation
+from mlpjax import selection as selection
 from mlpjax.activations import Activation as Activation
 from mlpjax.fitting import Checkpoints as Checkpoints
 from mlpjax.fitting import History as History

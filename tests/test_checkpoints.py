@@ -1,10 +1,12 @@
 """Checkpoints: killed trainings, damaged and foreign files, full disks; what is kept, and how training goes on."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from lives import Killer
 
 from mlpjax import MLP, Checkpoints, Penalty, fit, fit_stream, init
+from mlpjax.fitting.folder import _quiet
 from mlpjax.fitting.packing import arrays_of
 from mlpjax.gradients import autodiff
 
@@ -373,6 +376,23 @@ def test_a_full_disk_warns_and_loses_nothing(tmp_path):
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "[5, 6, 7]\n"
+
+
+def test_a_thread_of_a_save_that_failed_complains_to_no_one(caplog):
+    go = threading.Event()
+    complaint = threading.Thread(target=lambda: (go.wait(), logging.getLogger("absl").error("too late")))
+
+    @_quiet()
+    def save():
+        complaint.start()
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        save()
+    logging.getLogger("absl").error("of another")
+    go.set()
+    complaint.join()
+    assert [record.message for record in caplog.records] == ["of another"]
 
 
 def test_without_orbax_the_error_names_what_to_install(monkeypatch, tmp_path):

@@ -9,8 +9,7 @@ import pytest
 from support import ACTIVATIONS, LOSSES, SMOOTH, problem
 
 from mlpjax import MLP, Layer, Penalty, autodiff, forward, init, loss
-from mlpjax.diagnosis import health as module
-from mlpjax.diagnosis.health import DEAD, SATURATED, health, steepest
+from mlpjax.diagnosis.health import DEAD, SATURATED, health, slopes_at, steepest
 
 DEEP = (3, 4, 3, 4, 2)
 
@@ -264,7 +263,7 @@ def test_the_steepest_slope(name):
     f = SMOOTH[name]
     slopes = np.abs(jax.vmap(jax.grad(f.f))(np.linspace(-3, 3, 4000)))
     assert steepest(f) == pytest.approx(slopes.max(), rel=2e-3)
-    assert module.slopes_at(f, np.zeros(3)).shape == (3,)
+    assert slopes_at(f, np.zeros(3)).shape == (3,)
     assert jax.jit(lambda z: z * steepest(f))(1.0) == pytest.approx(steepest(f))
 
 

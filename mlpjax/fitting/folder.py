@@ -5,6 +5,7 @@ import math
 import os
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,11 +128,18 @@ def _quiet() -> Iterator[None]:
     try:
         yield
     except Exception:
-        for thread in set(threading.enumerate()) - before:  # some have yet to complain; their own join would raise
-            threading.Thread.join(thread, timeout=0.5)
+        _FAILED.update(set(threading.enumerate()) - before)  # some have yet to complain
+        logger.addFilter(_not_of_failed)
         raise
     finally:
         logger.setLevel(level)
+
+
+_FAILED: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
+def _not_of_failed(record: logging.LogRecord) -> bool:
+    return threading.current_thread() not in _FAILED
 
 
 @contextmanager
