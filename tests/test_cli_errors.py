@@ -164,7 +164,7 @@ def test_tables_for_prediction(here, trained):
         "header.csv": "header.csv has no rows",
         "latin.csv": "latin.csv is not UTF-8: line 2 holds the byte 0xfc",
         "nowhere.csv": "there is no file nowhere.csv",
-        "iris": "there is no file iris, and only train, select and check take bundled sets",
+        "iris": "there is no file iris, and neither predict nor evaluate takes a bundled set",
     }.items():
         before = commands.left(here)
         assert message in refused("predict", trained / "numbers", name, "-o", "out.csv")

@@ -146,6 +146,12 @@ def test_a_bundled_set_can_be_inspected(house):
     good("train", "digits", "--epochs", "1", "--layers", "4", "--out", "run")
     scales = models.load(Path("run")).preprocessing.statistics.scale
     assert len(set(scales.tolist())) == 1
+    assert "the gradient on 1,797 examples" in good("inspect", "run", "digits").stdout
+
+
+def test_a_bundled_set_of_numbers_is_a_table_too(house):
+    good("train", "diabetes", "--epochs", "1", "--layers", "4", "--out", "run")
+    assert "the gradient on 442 examples" in good("inspect", "run", "diabetes").stdout
 
 
 @pytest.mark.parametrize("records", [1, 4])

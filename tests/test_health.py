@@ -136,6 +136,7 @@ def test_deltas_whose_squares_underflow():
     far, near = health(mlp, params, x, z - 1), health(mlp, tiny, x, forward(mlp, tiny, x).z[-1] - 1)
     np.testing.assert_allclose(near.factor[:1], far.factor[:1], rtol=1e-5)
     np.testing.assert_allclose(near.factor[1], 1e-30 * far.factor[1], rtol=1e-5)
+    np.testing.assert_allclose(near.gradient_to_weight[:2], 1e-30 * far.gradient_to_weight[:2], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])

@@ -10,7 +10,7 @@ import typer
 from mlpjax import storage
 from mlpjax.cli import arguments, health, output, tables
 from mlpjax.cli.output import literal, plain_errors
-from mlpjax.data import Examples, open_source
+from mlpjax.data import NAMES, Examples, Source, as_table, open_source
 from mlpjax.diagnosis.spectrum import spectrum as spectrum_of
 from mlpjax.runs import Model, models
 from mlpjax.runs.health import Examined, examined, remembered
@@ -23,6 +23,7 @@ EPILOG = """
 * mlpjax inspect runs/houses
 * mlpjax inspect runs/houses houses.csv: how the gradient fares in every layer, what ails it and what helps
 * mlpjax inspect runs/houses houses.csv --spectrum: the singular values of the Jacobians too
+* mlpjax inspect runs/digits digits --json
 """
 MOST_LISTED = 30
 FOR_SPECTRUM = 64
@@ -41,7 +42,9 @@ SHORT = {
 
 def inspect(
     model: arguments.ModelPath,
-    data: Annotated[str | None, typer.Argument(help="A table with the target, for the gradients.", metavar="[DATA]")] = None,
+    data: Annotated[
+        str | None, typer.Argument(help="A table with the target, or a bundled set, for the gradients.", metavar="[DATA]")
+    ] = None,
     spectrum: Annotated[
         bool, typer.Option("--spectrum", help="Show the singular values of the Jacobians on some of the data too.")
     ] = False,
@@ -59,7 +62,7 @@ def inspect(
             raise ValueError("--spectrum needs data to look at: mlpjax inspect MODEL DATA --spectrum")
         loaded = models.load(model)
         versions = storage.load_versions(model / models.FILE if model.is_dir() else model)
-        examples = None if data is None else models.examples(loaded, open_source(table(data), delimiter=delimiter))
+        examples = None if data is None else models.examples(loaded, _source(data, delimiter))
         found = _health(loaded, model, examples)
         jacobians = spectrum_of(loaded.mlp, loaded.params, examples.x[:FOR_SPECTRUM]) if examples and spectrum else None
         if as_json:
@@ -72,6 +75,10 @@ def inspect(
             health.verdict(output.console, found[1])
         if jacobians is not None:
             health.show_spectrum(output.console, jacobians)
+
+
+def _source(data: str, delimiter: str | None) -> Source:
+    return open_source(as_table(data) if data in NAMES else table(data), delimiter=delimiter)
 
 
 def _health(model: Model, path: Path, examples: Examples | None) -> tuple[str, Examined] | None:

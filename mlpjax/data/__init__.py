@@ -1,6 +1,7 @@
 """From tables to arrays."""
 
 from mlpjax.data.bundled import NAMES as NAMES
+from mlpjax.data.bundled import as_table as as_table
 from mlpjax.data.bundled import bundled as bundled
 from mlpjax.data.columns import Column as Column
 from mlpjax.data.columns import Statistics as Statistics

@@ -28,13 +28,10 @@ def bundled(name: str, seed: int = 0, test_fraction: float = 0.2, standardise: b
     >>> data.x_train.shape, data.y_test.shape, data.classes
     ((120, 4), (30,), ('setosa', 'versicolor', 'virginica'))
     """
-    if name not in NAMES:
-        raise ValueError(names.nearest("data set", name, NAMES))
-    from sklearn import datasets
+    table = _loaded(name)
     from sklearn.model_selection import train_test_split
 
-    table = getattr(datasets, f"load_{name.replace('-', '_')}")()
-    classes = tuple(str(label) for label in getattr(table, "target_names", ()))
+    classes = _classes(table)
     x_train, x_test, y_train, y_test = train_test_split(
         table.data, table.target, test_size=test_fraction, random_state=seed, stratify=table.target if classes else None
     )
@@ -46,6 +43,32 @@ def bundled(name: str, seed: int = 0, test_fraction: float = 0.2, standardise: b
     columns = tuple(Column(str(feature), NUMERIC) for feature in table.feature_names)
     preprocessing = Preprocessing(columns, statistics, Target(("target",), classes), targets)
     return Dataset(name, x_train, y_train, x_test, y_test, preprocessing)
+
+
+def as_table(name: str) -> dict[str, np.ndarray]:
+    """All examples of a bundled data set, as the columns of a table of which the last is the target.
+
+    Raises:
+        ValueError, ModuleNotFoundError: as `bundled`.
+
+    >>> list(as_table("iris"))[3:], as_table("iris")["target"][0]
+    (['petal width (cm)', 'target'], np.str_('setosa'))
+    """
+    table = _loaded(name)
+    labels, columns = np.array(_classes(table)), map(str, table.feature_names)
+    return dict(zip(columns, table.data.T, strict=True)) | {"target": labels[table.target] if len(labels) else table.target}
+
+
+def _loaded(name: str):
+    if name not in NAMES:
+        raise ValueError(names.nearest("data set", name, NAMES))
+    from sklearn import datasets
+
+    return getattr(datasets, f"load_{name.replace('-', '_')}")()
+
+
+def _classes(table) -> tuple[str, ...]:
+    return tuple(str(label) for label in getattr(table, "target_names", ()))
 
 
 def _statistics(train: np.ndarray, one_unit: bool = False) -> Statistics:

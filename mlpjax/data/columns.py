@@ -7,9 +7,8 @@ Which columns there are is static, their means and spreads are arrays.
 >>> feature_names(columns)
 ('age', 'age is missing', 'city=Lima', 'city=Paris')
 >>> statistics = Statistics(np.array([40.0]), np.array([10.0]))
->>> encode(columns, statistics, np.array([[60.0, 1.0], [np.nan, -1.0]]))
-Array([[2., 0., 0., 1.],
-       [0., 1., 0., 0.]], dtype=float64)
+>>> encode(columns, statistics, np.array([[60.0, 1.0], [np.nan, -1.0]])).tolist()
+[[2.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0]]
 """
 
 from dataclasses import dataclass

@@ -131,8 +131,12 @@ def _per_example(share: Array, delta: Array) -> Array:
     return jnp.where((share > 0)[:, None], delta / jnp.where(share > 0, share, 1)[:, None], 0)
 
 
-def _norm(array: Array) -> Array:
-    return jnp.sqrt(jnp.sum(_wide(array) ** 2))
+def _norm(array: Array, weights: Array | float = 1.0) -> Array:
+    """The root of the sum of the squares, each with its weight, also where a square underflows."""
+    values = _wide(array)
+    largest = jnp.max(jnp.abs(values))
+    scaled = values / jnp.where(largest == 0, 1, largest)
+    return largest * jnp.sqrt(jnp.sum(weights * scaled**2))
 
 
 def _ratio(above: Array, below: Array, of_zeros: float = 0.0) -> Array:
@@ -149,10 +153,8 @@ def _rms(share: Array, values: Array) -> Array:
 
 
 def _size(share: Array, values: Array) -> Array:
-    """HEALTH-factor: the root of the mean square over the examples, summed over the units, also where a square underflows."""
-    largest = jnp.max(jnp.abs(values))
-    scaled = values / jnp.where(largest == 0, 1, largest)
-    return largest * jnp.sqrt(jnp.sum(share[:, None] * scaled**2))
+    """HEALTH-factor: the root of the mean square over the examples, summed over the units."""
+    return _norm(values, share[:, None])
 
 
 def _outputs(trace: Trace) -> list[Array]:

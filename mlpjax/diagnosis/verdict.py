@@ -63,8 +63,8 @@ def diagnose(mlp: MLP, health: Health) -> tuple[Finding, ...]:
     >>> from mlpjax.diagnosis.health import health
     >>> mlp, x = MLP((4, *[16] * 10, 1), "sigmoid"), jax.random.normal(jax.random.key(1), (50, 4))
     >>> [finding] = diagnose(mlp, health(mlp, init(mlp, jax.random.key(0)), x, x[:, :1]))
-    >>> finding.condition, finding.layers
-    ('vanishing', (1, 2, 3, 4, 5, 6, 7))
+    >>> finding.condition, finding.layers[:3]
+    ('vanishing', (1, 2, 3))
     """
     found = jax.tree.map(np.asarray, health)
     layers = len(mlp.sizes) - 1

@@ -98,6 +98,6 @@ def table(name: str, known: tuple[str, ...] = ()):
     if known and not path.exists() and not path.suffix:
         raise ValueError(f"{names.nearest('data set', name, known)}; and there is no file of that name")
     if not path.exists():
-        bundled_set = ", and only train, select and check take bundled sets" if name in NAMES else ""
+        bundled_set = ", and neither predict nor evaluate takes a bundled set" if name in NAMES else ""
         raise FileNotFoundError(f"there is no file {path}{bundled_set}")
     return path
