@@ -200,6 +200,15 @@ def test_numbers_that_are_none():
     assert (finding.condition, finding.layers) == ("exploding", (1, 2))
 
 
+@pytest.mark.parametrize(("layer", "conditions"), [(0, ["vanishing"]), (9, ["vanishing", "exploding"])])
+def test_where_no_gradient_arrives_a_large_step_is_a_consequence(layer, conditions):
+    mlp, x = MLP((4, *[16] * 9, 1), "sigmoid"), jax.random.normal(jax.random.key(1), (50, 4))
+    params = init(mlp, jax.random.key(0))
+    update = [jax.tree.map(lambda values, part=float(l == layer): part * values, of) for l, of in enumerate(params)]
+    found = diagnose(mlp, health(mlp, params, x, x[:, :1], update=tuple(update)))
+    assert [finding.condition for finding in found] == conditions
+
+
 def test_few_examples_say_nothing_of_dead_units():
     case, _ = BAD["biases far below 0"]
     assert case.examined(case.params(), ENOUGH)[0].condition == "dead"

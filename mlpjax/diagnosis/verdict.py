@@ -98,6 +98,7 @@ def _findings(mlp: MLP, health: Health) -> Iterator[Finding]:
         yield findings.exploding(mlp, health, sizes, large)
     if health.update_to_weight is not None:
         fast = np.flatnonzero(np.isfinite(health.update_to_weight) & (health.update_to_weight > LARGE_STEP))
+        fast = np.setdiff1d(fast, small)  # weights that no gradient holds decay, and any step is large beside them
         if len(fast):
             yield findings.too_fast(health.update_to_weight, fast)
 
