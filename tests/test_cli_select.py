@@ -94,6 +94,7 @@ def test_the_rows_held_out_for_test_are_not_looked_at(here):
     assert found[0]["score"] == "r2"
 
 
+@pytest.mark.slow
 def test_l1_takes_proximal_steps_and_l_bfgs_all_examples(here, monkeypatch):
     asked = []
     monkeypatch.setattr(
@@ -126,6 +127,7 @@ def test_l1_takes_proximal_steps_and_l_bfgs_all_examples(here, monkeypatch):
     assert lbfgs["best"]["score"] > 0.4
 
 
+@pytest.mark.slow
 def test_weights_and_repeats(here, monkeypatch):
     asked = []
     monkeypatch.setattr(

@@ -51,6 +51,7 @@ def test_the_main_job(here, monkeypatch):
     assert right.mean() == pytest.approx(report["metrics"]["accuracy"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", data.NAMES[1:])
 def test_every_other_bundled_data_set(here, name):
     assert data.NAMES[0] == "digits"  # which the main job is about
@@ -121,6 +122,7 @@ def test_balance_and_weights_change_what_is_learned(here):
     assert len(learned) == 3
 
 
+@pytest.mark.slow
 def test_counts_keep_their_unit(here):
     write("houses.csv", columns(*commands.FEATURES, "visits"))
     good("train", "houses.csv", "-t", "visits", "--out", "run", "--loss", "poisson_loss", "--l2", "0", *QUICK, "--epochs", "40")
@@ -130,6 +132,7 @@ def test_counts_keep_their_unit(here):
     good("train", "diabetes", "--out", "bundled", "--loss", "poisson_loss", *QUICK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     ["--layers", "none", "--l1", "0.5", "--optimizer", "sgd", "--learning-rate", "0.05"],
     ["--activation", "leaky_relu(0.2)", "--batch-size", "120", "--l2", "0"],
@@ -148,6 +151,7 @@ def test_options(here, options):
     assert ("learning rate" in result.output) == ("lbfgs" not in options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["huber_loss(2.0)", "squared_error@softplus"])
 def test_losses(here, loss):
     write("houses.csv", columns(*commands.FEATURES, "price"))

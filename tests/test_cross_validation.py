@@ -148,6 +148,7 @@ def test_a_single_model_is_best_and_chosen():
     assert one_standard_error(np.array([2.0]), np.array([0.1]), np.array([0])) == (0, 0)
 
 
+@pytest.mark.slow
 def test_repeats_and_seeds_are_averaged_in_their_order(monkeypatch):
     kept = []
     monkeypatch.setattr(models, "sweep", lambda *arrays, **options: kept.append(sweep(*arrays, **options)) or kept[-1])
@@ -190,6 +191,7 @@ def test_networks_that_diverge_are_counted_and_never_chosen():
     assert (nothing.best, nothing.chosen) == (None, None)
 
 
+@pytest.mark.slow
 def test_what_ctrl_c_has_left(monkeypatch):
     """Models without all their epochs are told and not chosen; without the networks of one model there is nothing to tell."""
 
@@ -212,6 +214,7 @@ def test_what_ctrl_c_has_left(monkeypatch):
         cut(networks=2, complete=2)
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_no_other_sweep_begins(monkeypatch):
     def interrupted(*arrays, depths, **options):
         assert depths == (1,)
@@ -223,6 +226,7 @@ def test_after_ctrl_c_no_other_sweep_begins(monkeypatch):
     assert (found.depth.tolist(), found.epochs.tolist()) == ([1], [1])
 
 
+@pytest.mark.slow
 def test_progress_is_told_over_both_sweeps():
     told = []
     options = {"folds": 2, "depths": (0, 1), "widths": (2, 3), "l2": (0.0, 0.1), "epochs": 3}

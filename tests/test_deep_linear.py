@@ -29,6 +29,7 @@ def test_a_mode_takes_a_time_in_inverse_proportion_to_its_strength():
         np.testing.assert_allclose(strength(np.log(s / 1e-3 - 1) / (2 * s), s, 1e-3), s / 2, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradient_descent_follows_saxe():
     """LINEAR-saxe: within 0.5 % of s at learning rate 0.001, over 3 seeds; and half the rate halves the distance, within 3 %."""
     s = jnp.array([4.0, 3.0, 2.0, 1.0])

@@ -87,7 +87,7 @@ def test_the_factors_multiply_up_and_keep_their_bound(seed):
     assert (np.asarray(found.factor[:-1]) <= bounds).all()
 
 
-@pytest.mark.parametrize("depth", [2, 10, 20, 100])
+@pytest.mark.parametrize("depth", [2, 10, 20, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_sigmoid_layer_passes_on_a_quarter_at_most(depth):
     """HEALTH-factor: the lecture's bound of 0.25 a layer, for weights of norm 1, 2 to 100 layers deep."""
     mlp = MLP((6,) * (depth + 1) + (1,), "sigmoid")
@@ -221,6 +221,7 @@ def test_in_every_dtype(dtype):
         np.testing.assert_allclose(getattr(found, field), getattr(exact, field), rtol=precision, err_msg=field)
 
 
+@pytest.mark.slow
 def test_sums_over_many_in_half_precision():
     """65,536 examples of weight 1/65,536 in bfloat16: their sum is 1, not the 1/256 at which bfloat16 would stop counting."""
     mlp = MLP((2, 3, 1), "tanh")

@@ -54,6 +54,7 @@ def plain_step(params, opt_state, penalty):
     return optax.apply_updates(params, updates), opt_state, value
 
 
+@pytest.mark.slow
 def test_the_path_is_that_of_optax_s_own_loop_with_as_many_gradients():
     """STEP"""
     penalty = Penalty(l1=0.0, l2=0.01)
@@ -103,6 +104,7 @@ def test_unless_told_otherwise_it_sees_all_the_data():
     np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_mini_batch_is_not_measured_by_the_one_before():
     """EPOCH: where nothing moves, the loss of an epoch is that of all the data."""
     state, history = run(2, batch_size=15, gradient=standing_still)

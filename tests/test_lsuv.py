@@ -61,6 +61,7 @@ def test_types(dtype):
     np.testing.assert_allclose(spreads, 1, rtol=20 * float(jnp.finfo(dtype).eps))
 
 
+@pytest.mark.slow
 def test_many_keys_in_one_compiled_call():
     """LSUV: under jit and vmap, where a layer that does not vary keeps its orthonormal weights."""
     mlp, keys = MLP((12, 8, 1), "relu"), jax.random.split(KEY, 3)

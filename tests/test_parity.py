@@ -25,7 +25,13 @@ def backprop_and_autodiff(mlp, params, x, y, weights, penalty):
     return jax.vmap(both)(weights, penalty)
 
 
-@pytest.mark.parametrize("depth", [1, 2, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 6))])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_without_hidden_layers_backprop_equals_autodiff(loss):
+    """BP1 BP3 BP4: every loss."""
+    test_backprop_equals_autodiff("identity", loss, 1)
+
+
+@pytest.mark.parametrize("depth", [2, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 6))])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", SMOOTH)
 def test_backprop_equals_autodiff(name, loss, depth):
@@ -37,7 +43,7 @@ def test_backprop_equals_autodiff(name, loss, depth):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("depth", [1, 2, 4])
+@pytest.mark.parametrize("depth", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_agree(method, depth, variant):
     """BP1 FM1 FM2 FM3 FD PATH: every registered gradient method, in float64."""
@@ -65,6 +71,7 @@ def test_methods_agree_for_every_loss(loss, method):
     assert relative_error(METHODS[method](mlp, params, x, y), autodiff(mlp, params, x, y)) <= TOLERANCE[method]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     sizes=st.lists(st.sampled_from([1, 2, 3, 5]), min_size=2, max_size=5),

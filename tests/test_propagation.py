@@ -127,6 +127,7 @@ def drawn_by_every_initialiser():
     return params, jax.tree.map(lambda array: array.mean(axis=1), variances)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["identity", "relu", "tanh", "sigmoid", "selu", "gelu", "sin"])
 def test_what_every_initialiser_preserves(name):
     """VARIANCE-forward VARIANCE-backward: five layers of 128 units, 8 seeds: measured within 20 % of theory."""
@@ -139,6 +140,7 @@ def test_what_every_initialiser_preserves(name):
         np.testing.assert_allclose(found.delta[l], theory.delta[l], rtol=0.2, err_msg=f"{initializer}, backward")
 
 
+@pytest.mark.slow
 def test_widths_and_biases_that_differ():
     """VARIANCE-forward VARIANCE-backward: every factor has its own width, variance and activation; within 10 % over 40 seeds."""
     mlp = MLP((300, 100, 400, 150, 200), ("tanh", "relu", "sigmoid"))
@@ -190,6 +192,7 @@ def test_one_layer_and_narrow_types():
     assert drawn(params).weights == 90_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "factor"), [("he_normal", 1.0), ("glorot_normal", 0.5)])
 def test_he_s_thirty_layers(name, factor):
     """VARIANCE-forward: He et al. 2015: through 30 rectifiers Xavier's start shrinks the mean square to (1/2)^30 = 9.3e-10.

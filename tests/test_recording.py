@@ -73,6 +73,7 @@ def test_recording_a_stream_changes_no_bit(every):
     assert recorded[1].health_steps.tolist() == list(range(1, 19, every))
 
 
+@pytest.mark.slow
 def test_where_an_epoch_is_one_step_or_a_line_is_searched():
     history = run(batch_size=22, epochs=9, health_every=4)[1]
     assert history.health_steps.tolist() == [1, 5, 9]
@@ -108,6 +109,7 @@ def test_a_record_is_the_health_of_its_step(weighted):
     assert history.health.examples.tolist() == [2, 4, 4]
 
 
+@pytest.mark.slow
 def test_the_length_of_a_loop_changes_no_record(monkeypatch):
     whole = run(health_every=4, epochs=8)
     assert same_bits(run(health_every=4, epochs=8, every=1), whole)

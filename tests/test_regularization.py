@@ -73,6 +73,7 @@ def test_one_vmapped_call_is_what_fit_does_one_by_one():
     assert path.sparsity[1] == np.mean(weights == 0)
 
 
+@pytest.mark.slow
 def test_a_subgradient_never_makes_a_weight_zero():
     """LINEAR-subgradient: what the proximal step makes exactly 0 goes to and fro within the band, over ten starts."""
     train, test = diabetes()

@@ -37,6 +37,7 @@ def regressor(**options):
     return MLPRegressor(**OPTIONS | options)
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_a_grid_and_two_processes():
     grid = {"mlpclassifier__alpha": [1e-4, 1e3], "mlpclassifier__learning_rate_init": [0.001, 0.02]}
     search = GridSearchCV(make_pipeline(StandardScaler(), classifier()), grid, cv=3, n_jobs=2).fit(X, Y)

@@ -108,6 +108,7 @@ def test_predictions_are_those_of_the_members(record):
         np.testing.assert_allclose(many[row], predict(*selection.member(record, row), X[:6]), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_smaller_memory_changes_no_bit(record, monkeypatch):
     calls = []
     compiled_for = capacity.taken
@@ -153,6 +154,7 @@ def test_l1_by_proximal_steps_gives_exact_zeros():
     assert largest_difference(*(selection.member(record, 0)[1] for record in (subgradient, proximal))) < 1e-12
 
 
+@pytest.mark.slow
 def test_a_line_search_each_for_itself():
     record = selection.sweep(BASE, X, Y, key=KEY, l2=(0, 0.1), epochs=4, batch_size=41, optimizer=optax.lbfgs())
     small, params = selection.member(record, 1)

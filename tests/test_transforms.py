@@ -112,7 +112,7 @@ def test_float64_inputs_leave_float32_parameters_float32(example):
 
 
 @pytest.mark.parametrize("jacobian", [jax.jacrev, jax.jacfwd])
-@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), (3, 4, 4, 2)])
+@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), pytest.param((3, 4, 4, 2), marks=pytest.mark.slow)])
 def test_the_derivative_of_backprop_is_that_of_autodiff(sizes, jacobian):
     """BP1 BP2: the Hessian, where slopes are exactly 0 as well: a last layer of zeros that fits the first example."""
     mlp = MLP(sizes, SMOOTH["tanh"], LOSSES["squared_error"])

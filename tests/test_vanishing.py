@@ -18,7 +18,7 @@ KEY = jax.random.key(0)
 PUBLISHED = {2: (0.07, 0.31), 3: (0.012, 0.060, 0.283), 4: (0.003, 0.017, 0.070, 0.285)}
 
 
-@pytest.mark.parametrize("hidden_layers", PUBLISHED)
+@pytest.mark.parametrize("hidden_layers", [pytest.param(count, marks=[pytest.mark.slow] * (count > 2)) for count in PUBLISHED])
 def test_nielsen_s_gradient_norms(hidden_layers):
     """VARIANCE-backward: published values lie between the 5th and 95th percentile of 100 seeds, and within 35 % of the middle.
 
@@ -46,6 +46,7 @@ def test_delta_norms_are_those_of_jax_grad():
     np.testing.assert_allclose([found.low, found.high], np.percentile(found.norms, [5, 95], axis=0), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_rectifiers_with_he_s_start_do_not_vanish():
     """VARIANCE-backward: the cure: the first of 10 layers has a gradient of the size of the last's."""
     x, y = jax.random.normal(KEY, (50, 32)), jax.random.normal(KEY, (50, 32))
@@ -105,6 +106,7 @@ def test_a_chain_of_one_layer():
     assert found.bound == 0.5
 
 
+@pytest.mark.slow
 def test_factors_above_1_explode_and_fit_says_so():
     """FIT VARIANCE-backward: deltas doubled by each hidden layer; the loss overflows; cut to norm 1 the gradient trains."""
     wild, tame = explosion(KEY), explosion(KEY, gain=1.0)

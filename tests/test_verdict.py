@@ -145,6 +145,7 @@ def test_what_is_said_to_be_ill_does_not_learn(name):
     assert history.stopped == "diverged" or case.loss(state.params) > min(0.5, 0.1 * case.loss(case.params()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer", [optax.adam(1.0), pytest.param(optax.sgd(5.0), marks=pytest.mark.slow)], ids=["adam", "sgd"]
 )
