@@ -11,6 +11,8 @@ from mlpjax import MLP, Penalty
 from mlpjax.gradients import METHODS, autodiff, backprop
 
 TOLERANCE = {"autodiff": 0, "backprop": 1e-12, "forward_mode": 1e-12, "path_sum": 1e-12, "finite_difference": 1e-6}
+DEAR = ("finite_difference", "path_sum")
+OTHERS = [pytest.param(name, marks=[pytest.mark.slow] * (name in DEAR)) for name in METHODS if name != "autodiff"]
 VARIANTS = {"plain": (False, False), "weights": (True, False), "penalty": (False, True), "both": (True, True)}
 
 
@@ -55,7 +57,7 @@ def test_methods_agree(method, depth, variant):
     assert error <= TOLERANCE[method]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OTHERS)
 @pytest.mark.parametrize("name", SMOOTH)
 def test_methods_agree_for_every_activation(name, method):
     mlp = MLP((3, 4, 3, 2), SMOOTH[name], LOSSES["squared_error"])
@@ -63,7 +65,7 @@ def test_methods_agree_for_every_activation(name, method):
     assert relative_error(METHODS[method](mlp, params, x, y), autodiff(mlp, params, x, y)) <= TOLERANCE[method]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OTHERS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_methods_agree_for_every_loss(loss, method):
     mlp = MLP((3, 4, 2), SMOOTH["tanh"], LOSSES[loss])
