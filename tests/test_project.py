@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mlpjax"
 LADDER = [
     "types", "names", "neuron", "activations", "losses", "metrics", "penalties", "initializers", "optimizers", "checks",
-    "network", "gradients", "propagation", "diagnosis", "line_search", "training", "fitting", "callbacks", "data",
+    "network", "gradients", "propagation", "diagnosis", "line_search", "training", "layerwise", "fitting", "callbacks", "data",
     "files", "storage", "selection", "experiments", "plots", "sklearn", "runs", "cli", "__main__",
 ]  # fmt: skip
 RUNG = {name: height for height, name in enumerate(LADDER)}

@@ -16,3 +16,4 @@ from mlpjax.gradients.method import METHODS as METHODS
 from mlpjax.gradients.paths import path_count as path_count
 from mlpjax.gradients.paths import path_multiplications as path_multiplications
 from mlpjax.gradients.paths import path_sum as path_sum
+from mlpjax.gradients.recomputation import recomputing as recomputing

@@ -14,6 +14,7 @@ memoization which turns the sum over exponentially many paths (`path_sum`) into 
 Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 323, 1986; Linnainmaa, 1970.
 """
 
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import jax
@@ -21,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mlpjax import penalties
+from mlpjax.activations import Activation
 from mlpjax.gradients.method import check_differentiable, gradient_method
 from mlpjax.gradients.schedule import after, transposed, weighted
 from mlpjax.network import MLP, Batch, batch, compiled, forward_pass, objective
@@ -30,14 +32,14 @@ Delta = Float[Array, "n _"]
 Deltas = tuple[Delta, ...]
 
 
-def _last_delta(mlp: MLP, trace: Trace, examples: Batch) -> Delta:
+def last_delta(mlp: MLP, trace: Trace, examples: Batch) -> Delta:
     """BP1"""
     return weighted(mlp.loss.delta(trace.z[-1], examples.y), examples.share)
 
 
-def _delta_before(mlp: MLP, params: Params, trace: Trace, l: int, delta: Delta) -> Delta:
-    """BP2"""
-    return (delta @ params[l].W.T) * mlp.activations[l - 1].df(trace.z[l - 1], trace.a[l])
+def delta_before(f: Activation, W: Float[Array, "_ _"], z: Delta, a: Delta, delta: Delta) -> Delta:
+    """BP2, for the layer with activation f, inputs z and outputs a before the weights W."""
+    return (delta @ W.T) * f.df(z, a)
 
 
 @compiled
@@ -65,9 +67,10 @@ def deltas(mlp: MLP, params: Params, trace: Trace, y: Data, *, weights: Data | N
     [(5, 3), (5, 2), (5, 1)]
     """
     check_differentiable(mlp)
-    backwards = [_last_delta(mlp, trace, batch(mlp, params, trace.a[0], y, weights))]
+    backwards = [last_delta(mlp, trace, batch(mlp, params, trace.a[0], y, weights))]
     for l in range(len(params) - 1, 0, -1):
-        backwards.append(_delta_before(mlp, params, trace, l, backwards[-1]))
+        f, W = mlp.activations[l - 1], params[l].W
+        backwards.append(delta_before(f, W, trace.z[l - 1], trace.a[l], backwards[-1]))
     return tuple(reversed(backwards))
 
 
@@ -126,18 +129,26 @@ def backprop(
     """
     examples = batch(mlp, params, x, y, weights)
     trace = forward_pass(mlp, params, examples.x)
-    gradient = _layer_by_layer(mlp, params, trace, examples)
+    gradient = tuple(reversed(list(backwards(mlp, params, trace, examples))))
     return objective(mlp, params, trace, examples, penalty), penalties.added(penalty, params, gradient)
 
 
-def _layer_by_layer(mlp: MLP, params: Params, trace: Trace, examples: Batch) -> Params:
-    delta, gradient = _last_delta(mlp, trace, examples), []
+def backwards(
+    mlp: MLP, params: Params, trace: Trace, examples: Batch, wait: Callable[[Array, Array], Array] = after
+) -> Iterator[Layer]:
+    """The gradient of each layer as soon as its delta is known, the last first.
+
+    Args:
+        mlp, params, trace, examples: as in `deltas`.
+        wait: `wait(gradient.W, delta)` is delta, but no sooner than what it is to wait for.
+    """
+    delta = last_delta(mlp, trace, examples)
     for l in range(len(params) - 1, -1, -1):
         W = transposed(trace.a[l], delta) @ delta if l else trace.a[0].T @ delta
-        gradient.append(Layer(W=W, b=jnp.sum(delta, axis=0)))
+        yield Layer(W=W, b=jnp.sum(delta, axis=0))
         if l:
-            delta = _delta_before(mlp, params, trace, l, after(W, delta))
-    return tuple(reversed(gradient))
+            f, delta = mlp.activations[l - 1], wait(W, delta)
+            delta = delta_before(f, params[l].W, trace.z[l - 1], trace.a[l], delta)
 
 
 def backprop_multiplications(mlp: MLP, n: int = 1) -> int:

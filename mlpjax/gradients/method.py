@@ -11,14 +11,19 @@ METHODS: dict[str, GradFn] = {}
 
 def gradient_method(function: GradFn) -> GradFn:
     """Register a gradient method under its name, jit it, and make it refuse networks that have no slope to train with."""
+    METHODS[function.__name__] = compiled(differentiable(function))
+    return METHODS[function.__name__]
+
+
+def differentiable(function: GradFn) -> GradFn:
+    """Make a gradient method refuse networks that have no slope to train with."""
 
     @functools.wraps(function)
-    def differentiable(mlp, *args, **kwargs):
+    def of_differentiable(mlp, *args, **kwargs):
         check_differentiable(mlp)
         return function(mlp, *args, **kwargs)
 
-    METHODS[function.__name__] = compiled(differentiable)
-    return METHODS[function.__name__]
+    return of_differentiable
 
 
 def check_differentiable(mlp: MLP) -> None:

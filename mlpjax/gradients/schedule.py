@@ -29,6 +29,17 @@ def after(product: Float[Array, "d k"], delta: Float[Array, "n k"]) -> Float[Arr
     return jax.lax.platform_dependent(product, delta, cpu=_after, default=lambda product, delta: delta)
 
 
+def later(first: Float[Array, "_ _"], then: Float[Array, "_ _"]) -> Float[Array, "_ _"]:
+    """`then`, as something that is made from it anew, no sooner than `first`, and not what was made from it before.
+
+    An optimization barrier says just that, and on GPUs and TPUs it holds; on CPUs XLA drops it before it looks for what it
+    need not compute twice, and before it chooses an order.
+    """
+    return jax.lax.platform_dependent(
+        first, then, cpu=_after, default=lambda first, then: jax.lax.optimization_barrier((first, then))[1]
+    )
+
+
 def _after(first, then):
     """A zero made from `first`, added: no derivative passes through it, and a NaN does not either."""
     zero = jax.lax.stop_gradient(jnp.clip(first[0, 0], 0, 0))
