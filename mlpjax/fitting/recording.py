@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from mlpjax.diagnosis.health import Health, health
 from mlpjax.network import MLP
-from mlpjax.training import Info, MiniBatch, State, descend, epoch_plan, info_of_epoch
+from mlpjax.training import Info, MiniBatch, State, descend, epoch_plan, info_of_epoch, scanned_epoch
 from mlpjax.types import Data, GradFn, Params, Penalty
 
 ROOM = 1024
@@ -141,7 +141,19 @@ def recorded_epoch(
     penalty: Penalty | None,
     recording: Recording,
 ) -> tuple[State, Info, Recording]:
-    """The epoch of `training.scanned_epoch`, to the same bits, with a record of the steps that are due."""
+    """The epoch of `training.scanned_epoch`, to the same bits, with a record of the steps that are due, if any are."""
+    given = mlp, optimizer, gradient, batch_size, state, x, y, weights, penalty
+    steps = -(-len(x) // batch_size)
+
+    def without():
+        return *scanned_epoch(*given, same=True), recording._replace(wait=recording.wait - steps)
+
+    return jax.lax.cond(recording.wait < steps, lambda: _epoch_in_segments(*given, recording), without)
+
+
+def _epoch_in_segments(
+    mlp, optimizer, gradient, batch_size: int, state: State, x, y, weights, penalty, recording: Recording
+) -> tuple[State, Info, Recording]:
     n = len(x)
     key, batches = epoch_plan(state.key, n, batch_size, weights)
     same, count = batch_size == n, len(batches.rows)
