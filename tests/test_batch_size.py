@@ -90,6 +90,7 @@ def test_a_network_without_hidden_layers_remembers_nothing():
     assert remembered_bytes(MLP((5, 3, 2)), 100, jnp.float64) == 2 * remembered_bytes(MLP((5, 3, 2)), 100) == 2400
 
 
+@pytest.mark.slow
 def test_a_record_of_several_batch_sizes():
     _, x, y, *_ = problem(SMALL, n=20)
     record = compare_batch_sizes(SMALL, KEY, x, y, [4, 20], draws=300, rounds=1)

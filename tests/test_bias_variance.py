@@ -115,6 +115,7 @@ def test_the_u_curve_of_the_lecture_s_function():
     assert parts.error[free] > parts.error[held] < parts.error[stiff]
 
 
+@pytest.mark.slow
 def test_classes_have_the_brier_score_of_each_network():
     """BIAS-VARIANCE: on real data, by bootstrap; the noise is in the bias."""
     data = bundled("wine")

@@ -241,6 +241,7 @@ def test_a_good_run_says_nothing(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_line_search_goes_on_with_what_it_remembered(tmp_path):
     options = {"optimizer": optax.lbfgs(), "batch_size": 20}
     run(tmp_path, epochs=4, **options)

@@ -48,7 +48,7 @@ def test_train_says_it_to_machines_and_records_as_often_as_asked(house):
 
 
 def test_a_vanishing_gradient_is_named_with_its_cure(house):
-    options = ["-t", "price", "--layers", ",".join(["8"] * 10), "--activation", "sigmoid", "--epochs", "2", "--health"]
+    options = ["-t", "price", "--layers", ",".join(["8"] * 6), "--activation", "sigmoid", "--epochs", "1", "--health"]
     shown = good("train", house, *options, "--out", "run").output
     assert "vanishing (layers 1-" in shown
     assert "try: sigmoid has a slope of at most 0.25: use relu or tanh" in shown
@@ -56,6 +56,7 @@ def test_a_vanishing_gradient_is_named_with_its_cure(house):
     assert "vanishing (layers 1-" in good("inspect", "run", house).output
 
 
+@pytest.mark.slow
 def test_what_ailed_it_at_the_start_alone_is_said_too(house):
     options = ["-t", "price", "--layers", "8", "--optimizer", "adam", "--learning-rate", "2", "--epochs", "60", "--health"]
     shown = good("train", house, *options, "--out", "run").output
@@ -64,6 +65,7 @@ def test_what_ailed_it_at_the_start_alone_is_said_too(house):
     assert "a learning rate" in at_the_start
 
 
+@pytest.mark.slow
 def test_a_stream_has_its_health(house):
     shown = good("train", house, *OPTIONS, "--memory", "1000", "--out", "run").output
     assert "read as a stream" in shown
@@ -128,6 +130,7 @@ def test_a_history_that_is_none_is_refused(house):
         assert "history.json is not the history of this run" in refused("inspect", "run")
 
 
+@pytest.mark.slow
 def test_a_history_of_another_network_is_refused(house):
     good("train", house, *OPTIONS, "--out", "run")
     good("train", house, *OPTIONS, "--layers", "4,4", "--out", "other")
@@ -149,11 +152,13 @@ def test_a_bundled_set_can_be_inspected(house):
     assert "the gradient on 1,797 examples" in good("inspect", "run", "digits").stdout
 
 
+@pytest.mark.slow
 def test_a_bundled_set_of_numbers_is_a_table_too(house):
     good("train", "diabetes", "--epochs", "1", "--layers", "4", "--out", "run")
     assert "the gradient on 442 examples" in good("inspect", "run", "diabetes").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("records", [1, 4])
 def test_the_picture(tmp_path, records):
     """Also of what cannot be drawn to a logarithm: zeros and what is not finite, and of layers that are all zeros."""

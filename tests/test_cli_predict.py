@@ -204,6 +204,7 @@ def test_check_finds_a_wrong_gradient(here, trained, monkeypatch):
     assert "WRONG" in result.output
 
 
+@pytest.mark.slow
 def test_check_leaves_out_what_would_take_minutes(here):
     result = good("check", "digits", "--layers", "64,64", "--examples", "1")
     assert re.search(r"path_sum is left out: [\d,]{7,} paths an example; try --layers 8,4", result.output)

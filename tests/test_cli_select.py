@@ -79,6 +79,7 @@ def test_a_table_of_classes(here):
     assert (asked["layers"], asked["l2"]) == (said["chosen"]["layers"], said["chosen"]["l2"])
 
 
+@pytest.mark.slow
 def test_the_rows_held_out_for_test_are_not_looked_at(here):
     """Whatever stands in them, the choice is the same to the last digit."""
     table = columns("size", "rooms", "price")

@@ -80,6 +80,7 @@ def test_the_value_of_a_line_search_is_differentiated_by_hand():
     assert relative_error(tripled, jax.tree.map(lambda leaf: 3 * leaf, jax.grad(right)(START))) <= 1e-12
 
 
+@pytest.mark.slow
 def test_it_goes_far_beyond_adam():
     """FIT: a small regression, full batch, as many epochs."""
     _, lbfgs = run(100)

@@ -34,6 +34,7 @@ def test_it_is_an_orthogonal_start_scaled():
     np.testing.assert_allclose(thousandth[1].W, params[1].W, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_twenty_sigmoid_layers_pass_a_gradient():
     """LSUV: where the deltas of Glorot's start for the sigmoid have all but vanished, they are there."""
     mlp = MLP((12, *(16,) * 20, 1), "sigmoid")

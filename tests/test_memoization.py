@@ -77,6 +77,7 @@ def test_each_layer_more_multiplies_by_its_width(width):
         assert all(term <= count <= 2 * term for term, count in zip(last, counts, strict=True))
 
 
+@pytest.mark.slow
 def test_a_record_of_both_costs():
     record = memoization(KEY, depths=(1, 2, 12), widths=(2, 3), n=2, most_paths=100, rounds=2)
     assert record.path_multiplications[1].tolist() == [2 * path_multiplications(MLP((width,) * 3)) for width in (2, 3)]

@@ -104,6 +104,7 @@ def test_the_fixed_point_of_selu_attracts():
         np.testing.assert_allclose(after, fixed, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_selu_network_comes_to_the_fixed_point():
     """VARIANCE-moments: 30 layers of 256 units, inputs three times too small or too large; within 0.1 over 8 seeds."""
     mlp = MLP((256,) * 31, "selu")

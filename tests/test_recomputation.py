@@ -50,6 +50,7 @@ def test_it_trains_and_compiles_once():
     assert recomputing(2) is recomputing(2)
 
 
+@pytest.mark.slow
 def test_the_derivative_of_the_gradient():
     mlp = MLP((2, 3, 3, 1), "tanh")
     params, x, y, *_ = problem(mlp, n=3)

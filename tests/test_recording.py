@@ -55,7 +55,7 @@ def parameters_and_columns(result) -> tuple:
 
 
 @pytest.mark.parametrize("every", [1, 4, 100])
-@pytest.mark.parametrize("name", MLPS)
+@pytest.mark.parametrize("name", ["tanh", pytest.param("relu", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("options", [{}, {"optimizer": SGD, "weights": WEIGHTS, "penalty": PENALTY}], ids=["adam", "sgd"])
 def test_recording_changes_no_bit(name, options, every):
     """FIT"""
@@ -126,6 +126,7 @@ def test_the_device_has_room_for_the_records_of_a_loop():
     assert (history.health.delta_rms > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [run, streamed])
 def test_a_training_that_goes_on_has_the_same_records(tmp_path, kind):
     whole = kind(health_every=5, epochs=6)

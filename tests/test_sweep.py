@@ -170,6 +170,7 @@ def test_a_network_that_diverges_leaves_the_others_alone():
     assert not np.isfinite(record.loss[1])
 
 
+@pytest.mark.slow
 def test_ctrl_c_returns_what_has_been_trained(monkeypatch):
     monkeypatch.setattr(chunks, "SECONDS_A_STRETCH", 0)
 

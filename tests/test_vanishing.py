@@ -34,6 +34,7 @@ def test_nielsen_s_gradient_norms(hidden_layers):
     np.testing.assert_allclose(found.typical[:-1] / found.typical[1:], slope, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_delta_norms_are_those_of_jax_grad():
     """BP4: seed by seed, and the summary is of them."""
     mlp = MLP((3, 5, 4, 2), "tanh")

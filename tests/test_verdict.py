@@ -184,6 +184,7 @@ def test_a_network_that_has_learned_everything_is_healthy():
         assert finding.condition == "healthy"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eight of sigmoids", "small weights", "large weights"])
 def test_the_cure_cures(name):
     """The activation or the size of the weights that is named, in the same network."""
