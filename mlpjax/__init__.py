@@ -7,6 +7,7 @@ from mlpjax import callbacks as callbacks
 from mlpjax import diagnosis as diagnosis
 from mlpjax import gradients as gradients
 from mlpjax import initializers as initializers
+from mlpjax import layerwise as layerwise
 from mlpjax import losses as losses
 from mlpjax import optimizers as optimizers
 from mlpjax import penalties as penalties
