@@ -1,5 +1,7 @@
 """Networks, examples and errors that the tests share."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,6 +67,7 @@ def relative_error(got, expected) -> float:
     return max(jax.tree.leaves(jax.tree.map(of_array, got, expected)))
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def each_gradient(mlp: MLP, params, x, y, weights=None):
     """The gradient of each example's own loss by `jax.grad`, times its weight."""
 

@@ -68,6 +68,7 @@ def test_influence_on_oneself():
     assert relative_error(found, rates @ jnp.stack(norms) ** 2) <= 1e-12
 
 
+@pytest.mark.slow
 def test_wrong_labels_influence_themselves_most():
     """TRACIN: of 200 points on two sides of a line, 20 with the label of the other side."""
     mlp = MLP((2, 16, 2), "tanh", "softmax_cross_entropy_with_integer_labels")
