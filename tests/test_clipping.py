@@ -149,5 +149,7 @@ def test_bad_input():
         clipped_gradient(SMALL, params, x, y, 1.0, noise_multiplier=1.0)
     with pytest.raises(ValueError, match="got key without noise_multiplier"):
         clipped_gradient(SMALL, params, x, y, 1.0, key=KEY)
+    with pytest.raises(ValueError, match="give a finite one, or no key"):
+        clipped_gradient(SMALL, params, x, y, jnp.inf, key=KEY, noise_multiplier=1.0)
     with pytest.raises(ValueError, match="y must have shape"):
         clipped_gradient(SMALL, params, x, y[:2], 1.0, penalty=Penalty(l2=0.1))

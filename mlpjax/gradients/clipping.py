@@ -28,7 +28,7 @@ def clipped_gradient(
     """The loss, and the mean of the examples' gradients, each shortened to a norm of at most `max_norm` (PX-clip).
 
     `(sum_i min(1, C / ||g[i]||) g[i] + m C N(0, 1)) / n`, with C for `max_norm` and m for `noise_multiplier`. One forward and one
-    backward pass; no example's gradient is made.
+    backward pass; no example's gradient is made, but the deltas of all layers are held together.
 
     It is what `optax.contrib.differentially_private_aggregate` makes of `per_example_gradients`, to the noise that it draws
     from the same key. Noise takes a new key in every step. What the noise protects is the gradient, not the loss.
@@ -50,7 +50,8 @@ def clipped_gradient(
         infinity it is the gradient of `backprop`.
 
     Raises:
-        ValueError: a shape does not fit, `max_norm` is negative, or one of key and noise_multiplier comes without the other.
+        ValueError: a shape does not fit, `max_norm` is negative, or infinite in spite of noise, or one of key and
+            noise_multiplier comes without the other.
         TypeError: x, y or labels are of the wrong type.
 
     >>> from mlpjax import Layer
@@ -68,11 +69,15 @@ def clipped_gradient(
 
 
 def _check(max_norm, key, noise_multiplier) -> None:
-    if not isinstance(max_norm, jax.core.Tracer) and not (np.shape(max_norm) == () and max_norm >= 0):
-        raise ValueError(f"max_norm must be one number of 0 or more, the longest that a gradient may be; got {max_norm}")
     if (key is None) != (noise_multiplier is None):
         given, missing = ("noise_multiplier", "key") if key is None else ("key", "noise_multiplier")
         raise ValueError(f"noise needs both a key and a noise_multiplier; got {given} without {missing}")
+    if isinstance(max_norm, jax.core.Tracer):
+        return
+    if not (np.shape(max_norm) == () and max_norm >= 0):
+        raise ValueError(f"max_norm must be one number of 0 or more, the longest that a gradient may be; got {max_norm}")
+    if key is not None and np.isinf(max_norm):
+        raise ValueError("noise is in proportion to max_norm: give a finite one, or no key and no noise_multiplier; got inf")
 
 
 @compiled
