@@ -64,7 +64,7 @@ def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
     made = {
         "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
-        "ensemble": _ensemble,
+        "ensemble": _ensemble, "per_example": _per_example,
     }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
@@ -172,6 +172,25 @@ def _ensemble(results: list[dict]) -> Table:
     title = f"{row['networks']} networks of {row['network']}, batch {row['batch']}: one after another over one call (target: ≥ 3)"
     columns = ["devices", "µs/step", "alone", "ratio", "5–95 %", "met", "4 depths", "alone"]
     return _table(title, columns, rows)
+
+
+def _per_example(results: list[dict]) -> Table:
+    targets = {
+        "norms over backprop": lambda time, memory: time <= 2 and memory <= 1.5,
+        "vmap norms over norms": lambda time, memory: time >= 15 and memory >= 20,
+    }
+    rows = []
+    for row in results:
+        for name, ratio in row["ratios"].items():
+            time, memory = ratio["time"]["median"], ratio["memory"]
+            met = [_met(targets[name](time, memory))] if name in targets else []
+            rows.append([f"{row['activation']}: {name}", f"{time:.2f}", _spread(ratio["time"], ".2f"), f"{memory:.2f}", *met])
+    row = results[0]
+    title = (
+        f"{row['network']}, batch {row['batch']}: each example's gradient\n(targets: norms over backprop ≤ 2 in time, ≤ 1.5 in "
+        "memory; vmap(grad) over norms ≥ 15 and ≥ 20)"
+    )
+    return _table(title, ["", "time", "5–95 %", "memory", "met"], rows)
 
 
 def _driver(results: list[dict]) -> Table:

@@ -1,10 +1,12 @@
 """Networks, examples and errors that the tests share."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mlpjax import MLP, Penalty, activations, init, losses
+from mlpjax import MLP, Penalty, activations, init, loss, losses
 
 ACTIVATIONS = {
     record.name: record
@@ -63,3 +65,19 @@ def relative_error(got, expected) -> float:
 
     assert jax.tree.structure(got) == jax.tree.structure(expected)
     return max(jax.tree.leaves(jax.tree.map(of_array, got, expected)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def each_gradient(mlp: MLP, params, x, y, weights=None):
+    """The gradient of each example's own loss by `jax.grad`, times its weight."""
+
+    def one(x, y, weight):
+        return jax.grad(lambda p: weight * loss(mlp, p, x[None], y[None]))(params)
+
+    return jax.vmap(one)(x, y, jnp.ones(len(x), params[0].W.dtype) if weights is None else weights)
+
+
+def rows(gradients) -> np.ndarray:
+    """Gradients with an axis of n before their shapes, as an array with a row for each."""
+    leaves = jax.tree.leaves(gradients)
+    return np.concatenate([np.reshape(leaf, (len(leaf), -1)) for leaf in leaves], axis=1)

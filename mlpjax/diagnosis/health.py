@@ -12,6 +12,7 @@ from mlpjax import checks, penalties
 from mlpjax.activations import Activation, identity
 from mlpjax.gradients.backprop import deltas as backward_pass
 from mlpjax.gradients.backprop import layer_gradients
+from mlpjax.gradients.norms import norm, wide
 from mlpjax.network import MLP, batch, compiled, forward_pass
 from mlpjax.types import Data, Params, Penalty, Trace
 
@@ -96,18 +97,18 @@ def health(
     trace = forward_pass(mlp, params, examples.x)
     delta = backward_pass(mlp, params, trace, examples.y, weights=weights)
     gradient = penalties.added(penalty, params, layer_gradients(trace, delta))
-    share = _wide(examples.share)
-    per_example = [_per_example(share, _wide(d)) for d in delta]
+    share = wide(examples.share)
+    per_example = [_per_example(share, wide(d)) for d in delta]
     sizes = jnp.stack([_size(share, d) for d in per_example])
-    W, dW = [_norm(layer.W) for layer in params], [_norm(layer.W) for layer in gradient]
+    W, dW = [norm(layer.W) for layer in params], [norm(layer.W) for layer in gradient]
     return Health(
         delta_rms=sizes / jnp.sqrt(jnp.asarray(mlp.sizes[1:], share.dtype)),
         gradient_norm=jnp.stack(dW),
         gradient_to_weight=_ratio(jnp.stack(dW), jnp.stack(W)),
-        update_to_weight=None if update is None else _ratio(jnp.stack([_norm(layer.W) for layer in update]), jnp.stack(W)),
+        update_to_weight=None if update is None else _ratio(jnp.stack([norm(layer.W) for layer in update]), jnp.stack(W)),
         **_of_outputs(mlp, trace, share),
         factor=jnp.append(_ratio(sizes[:-1], sizes[1:], of_zeros=1.0), jnp.ones(1, share.dtype)),
-        spread=jnp.stack([_spread(share, _wide(z), d) for z, d in zip(trace.z, per_example, strict=True)]),
+        spread=jnp.stack([_spread(share, wide(z), d) for z, d in zip(trace.z, per_example, strict=True)]),
         examples=jnp.sum(share > 0, dtype=share.dtype),
     )
 
@@ -121,22 +122,9 @@ def _check_update(mlp: MLP, update: Params | None) -> None:
         raise type(error)(f"update must be like the parameters: {error}") from None
 
 
-def _wide(array: Array) -> Array:
-    """In float32 at least, where sums over many do not lose the last of them."""
-    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
-
-
 def _per_example(share: Array, delta: Array) -> Array:
     """The delta of each example's own loss: without its share, and 0 where that is 0."""
     return jnp.where((share > 0)[:, None], delta / jnp.where(share > 0, share, 1)[:, None], 0)
-
-
-def _norm(array: Array, weights: Array | float = 1.0) -> Array:
-    """The root of the sum of the squares, each with its weight, also where a square underflows."""
-    values = _wide(array)
-    largest = jnp.max(jnp.abs(values))
-    scaled = values / jnp.where(largest == 0, 1, largest)
-    return largest * jnp.sqrt(jnp.sum(weights * scaled**2))
 
 
 def _ratio(above: Array, below: Array, of_zeros: float = 0.0) -> Array:
@@ -154,18 +142,18 @@ def _rms(share: Array, values: Array) -> Array:
 
 def _size(share: Array, values: Array) -> Array:
     """HEALTH-factor: the root of the mean square over the examples, summed over the units."""
-    return _norm(values, share[:, None])
+    return norm(values, weights=share[:, None])
 
 
 def _outputs(trace: Trace) -> list[Array]:
-    return [_wide(a) for a in (*trace.a[1:], trace.z[-1])]
+    return [wide(a) for a in (*trace.a[1:], trace.z[-1])]
 
 
 def _of_outputs(mlp: MLP, trace: Trace, share: Array) -> dict[str, Array]:
     """What the outputs of the layers and their slopes say."""
     rows = []
     for f, z, a in zip((*mlp.activations, identity), trace.z, _outputs(trace), strict=True):
-        slopes = jnp.abs(_wide(f.df(z, a.astype(z.dtype))))
+        slopes = jnp.abs(wide(f.df(z, a.astype(z.dtype))))
         mean, flat = _mean(share, a), slopes < SATURATED * steepest(f)
         dead = jnp.all((slopes <= DEAD * steepest(f)) | (share == 0)[:, None], axis=0)
         rows.append((mean, _rms(share, a - mean), _mean(share, flat), jnp.mean(dead, dtype=a.dtype), _rms(share, slopes)))

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 
 from mlpjax.experiments.timing import interleaved
 from mlpjax.gradients.backprop import backprop
+from mlpjax.gradients.noise_scale import gradient_noise_scale
 from mlpjax.network import MLP, compiled, init
 from mlpjax.training import check_batch_size, epoch, norm, start, step
 from mlpjax.types import Data, Params, PRNGKey, Scalar
@@ -134,9 +135,10 @@ def gradient_deviation(mlp: MLP, params: Params, x: Data, y: Data) -> Scalar:
     >>> gradient_deviation(MLP((1, 1), loss="l2_loss"), zero, jnp.zeros((2, 1)), jnp.array([[-3.0], [3.0]])).item()
     3.0
     """
-    distance = _distance_to(mlp, params, x, y)
-    rows = jnp.arange(len(x))[:, None]
-    return jnp.sqrt(jnp.mean(jax.lax.map(distance, rows)))
+    n = len(x)
+    if n == 1:
+        return jnp.zeros((), params[0].W.dtype)
+    return jnp.sqrt(gradient_noise_scale(mlp, params, x, y).variance * (n - 1) / n)
 
 
 @functools.partial(jax.jit, static_argnames=("mlp", "batch_size", "draws", "replace"))

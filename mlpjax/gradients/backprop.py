@@ -67,7 +67,12 @@ def deltas(mlp: MLP, params: Params, trace: Trace, y: Data, *, weights: Data | N
     [(5, 3), (5, 2), (5, 1)]
     """
     check_differentiable(mlp)
-    backwards = [last_delta(mlp, trace, batch(mlp, params, trace.a[0], y, weights))]
+    return all_deltas(mlp, params, trace, batch(mlp, params, trace.a[0], y, weights))
+
+
+def all_deltas(mlp: MLP, params: Params, trace: Trace, examples: Batch) -> Deltas:
+    """`deltas` without its checks, for functions that have made them."""
+    backwards = [last_delta(mlp, trace, examples)]
     for l in range(len(params) - 1, 0, -1):
         f, W = mlp.activations[l - 1], params[l].W
         backwards.append(delta_before(f, W, trace.z[l - 1], trace.a[l], backwards[-1]))
