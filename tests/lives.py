@@ -95,10 +95,10 @@ class Killer:
         return process.exitcode
 
     def until_done(self, kind: str, folder: Path, longest: float, pause: float) -> None:
-        """Lives of random lengths, until one comes to the end."""
+        """Lives of random lengths, the later the longer, since a busy machine needs longer ones, until one comes to the end."""
         folder.mkdir()
-        for _ in range(100):
-            code = self.one(kind, folder, True, pause, self._moments.uniform(0.1, longest))
+        for number in range(100):
+            code = self.one(kind, folder, True, pause, self._moments.uniform(0.1, longest * 1.02**number))
             if code != -signal.SIGKILL:
                 break
             self.killed += 1
