@@ -9,7 +9,7 @@ adds them in a matrix product.
 """
 
 import functools
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,8 @@ def _(mlp, primals, tangents):
 
 def _tangent(a: Float[Array, "n d"], da: Tangent, layer: Layer, moves: Layer) -> Tangent:
     """`da W + a dW + db`, without the products with what rests, which XLA would compute."""
-    terms = [left @ right for left, right in ((da, layer.W), (a, moves.W)) if not (_rests(left) or _rests(right))]
+    factors: tuple[tuple[Any, Any], ...] = ((da, layer.W), (a, moves.W))
+    terms = [left @ right for left, right in factors if not (_rests(left) or _rests(right))]
     terms += [] if _rests(moves.b) else [jnp.broadcast_to(moves.b, (a.shape[0], layer.b.shape[0]))]
     return sum(terms[1:], terms[0]) if terms else da
 
