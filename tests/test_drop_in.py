@@ -170,15 +170,23 @@ def test_under_shard_map_on_four_devices():
     assert result.returncode == 0, result.stderr
 
 
-def products(function, argnums) -> int:
-    """How many matrix products the gradient has before XLA looks at it."""
+def products(derivative, function) -> int:
+    """How many matrix products a derivative has before XLA looks at it."""
     params, x, *_ = problem(MIXED)
-    return jax.jit(jax.grad(energy(function, MIXED), argnums)).lower(params, x).as_text().count("dot_general")
+    return jax.jit(derivative(energy(function, MIXED))).lower(params, x).as_text().count("dot_general")
 
 
-@pytest.mark.parametrize("argnums", [0, 1, (0, 1)])
-def test_nothing_is_computed_for_what_rests(argnums):
-    assert products(apply, argnums) == products(logits, argnums)
+DERIVATIVES = {
+    "backward, params": lambda f: jax.grad(f),
+    "backward, x": lambda f: jax.grad(f, 1),
+    "forward, params": lambda f: lambda params, x: jax.jvp(lambda params: f(params, x), (params,), (params,)),
+    "forward, x": lambda f: lambda params, x: jax.jvp(lambda x: f(params, x), (x,), (x,)),
+}
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES.values(), ids=list(DERIVATIVES))
+def test_nothing_is_computed_for_what_rests(derivative):
+    assert products(derivative, apply) == products(derivative, logits)
 
 
 def test_over_single_examples_no_gradient_of_one_is_ever_held():
