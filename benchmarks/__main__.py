@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import driver, ensemble, epoch, gradient, peak, per_example, report, sklearn_estimators, stream
+from benchmarks import driver, drop_in, ensemble, epoch, gradient, peak, per_example, report, sklearn_estimators, stream
 from benchmarks.timing import BUSY, PAUSE, Effort
 
 COMPARISONS = {
@@ -19,6 +19,7 @@ COMPARISONS = {
     "sklearn": sklearn_estimators.compare,
     "ensemble": ensemble.compare,
     "per_example": per_example.compare,
+    "drop_in": drop_in.compare,
 }
 NORMAL = {
     "gradient": Effort(18, 20, 0.05),
@@ -29,6 +30,7 @@ NORMAL = {
     "sklearn": Effort(15, 8, 0.1),
     "ensemble": Effort(20, 8, 0.2),
     "per_example": Effort(20, 10, 0.1),
+    "drop_in": Effort(8, 15, 0.05),
 }
 QUICK = {
     "gradient": Effort(1.5, 3, 0.02),
@@ -39,6 +41,7 @@ QUICK = {
     "sklearn": Effort(2, 2, 0.02),
     "ensemble": Effort(2, 2, 0.02),
     "per_example": Effort(2, 2, 0.02),
+    "drop_in": Effort(0.5, 3, 0.02),
 }
 
 

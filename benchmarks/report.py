@@ -64,7 +64,7 @@ def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
     made = {
         "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
-        "ensemble": _ensemble, "per_example": _per_example,
+        "ensemble": _ensemble, "per_example": _per_example, "drop_in": _drop_in,
     }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
@@ -191,6 +191,18 @@ def _per_example(results: list[dict]) -> Table:
         "memory; vmap(grad) over norms ≥ 15 and ≥ 20)"
     )
     return _table(title, ["", "time", "5–95 %", "memory", "met"], rows)
+
+
+def _drop_in(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        time, memory = row["time_ratio"], row["memory_ratio"]
+        name = f"{row['network']}, {row['batch']}, {row['activation']}, {row['way']}"
+        microseconds = _microseconds(row["microseconds_per_step"]["apply"])
+        bytes_ratio = "-" if memory is None else f"{memory:.3f}"
+        rows.append([name, microseconds, f"{time['median']:.3f}", _spread(time), bytes_ratio, _met(time["median"] <= 1)])
+    title = "apply over predict under jax.grad (target: time ≤ 1)"
+    return _table(title, ["network, batch", "µs/step", "time", "5–95 %", "memory", "met"], rows)
 
 
 def _driver(results: list[dict]) -> Table:

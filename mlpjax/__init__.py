@@ -7,6 +7,7 @@ from mlpjax import callbacks as callbacks
 from mlpjax import diagnosis as diagnosis
 from mlpjax import gradients as gradients
 from mlpjax import initializers as initializers
+from mlpjax import interop as interop
 from mlpjax import layerwise as layerwise
 from mlpjax import losses as losses
 from mlpjax import optimizers as optimizers
@@ -22,6 +23,7 @@ from mlpjax.gradients.autodiff import autodiff as autodiff
 from mlpjax.gradients.backprop import backprop as backprop
 from mlpjax.gradients.backprop import deltas as deltas
 from mlpjax.gradients.backprop import layer_gradients as layer_gradients
+from mlpjax.gradients.drop_in import apply as apply
 from mlpjax.losses import Loss as Loss
 from mlpjax.network import MLP as MLP
 from mlpjax.network import forward as forward

@@ -68,7 +68,7 @@ def save(path: str | os.PathLike, mlp: MLP, params: Params, preprocessing: Prepr
         "versions": json.dumps({"mlpjax": version("mlpjax"), "jax": jax.__version__, "python": platform.python_version()}),
     }
     if preprocessing is not None:
-        _check_preprocessing(mlp, preprocessing)
+        check_preprocessing(mlp, preprocessing)
         description, statistics = describe(preprocessing)
         metadata["preprocessing"] = json.dumps(description)
         arrays |= {f"preprocessing.{name}": array for name, array in statistics.items()}
@@ -102,7 +102,12 @@ def _check_restorable(mlp: MLP) -> None:
         )
 
 
-def _check_preprocessing(mlp: MLP, preprocessing: Preprocessing) -> None:
+def check_preprocessing(mlp: MLP, preprocessing: Preprocessing) -> None:
+    """The preprocessing fits the network.
+
+    Raises:
+        ValueError: it makes another number of features, or has another number of outputs.
+    """
     features, outputs = len(preprocessing.features), preprocessing.outputs
     two_in_one = len(preprocessing.target.classes) == 2 and mlp.sizes[-1] == 1
     if mlp.sizes[0] != features or not (mlp.sizes[-1] == outputs or two_in_one):
@@ -142,7 +147,7 @@ def load_preprocessing(path: str | os.PathLike) -> Preprocessing | None:
             return None
         arrays = {name: file.get_tensor(f"preprocessing.{name}") for name in ARRAYS}
         preprocessing = restore(json.loads(metadata["preprocessing"]), arrays)
-        _check_preprocessing(_network(metadata), preprocessing)
+        check_preprocessing(_network(metadata), preprocessing)
         return preprocessing
 
 

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "mlpjax"
 LADDER = [
     "types", "names", "neuron", "activations", "losses", "metrics", "penalties", "initializers", "optimizers", "checks",
     "network", "gradients", "propagation", "diagnosis", "line_search", "training", "layerwise", "fitting", "callbacks", "data",
-    "files", "storage", "selection", "experiments", "plots", "sklearn", "runs", "cli", "__main__",
+    "files", "storage", "interop", "selection", "experiments", "plots", "sklearn", "runs", "cli", "__main__",
 ]  # fmt: skip
 RUNG = {name: height for height, name in enumerate(LADDER)}
 IDS = re.compile(

@@ -6,7 +6,7 @@ import jax
 import typer
 
 import mlpjax
-from mlpjax.cli import checking, evaluating, inspecting, output, predicting, selecting, training
+from mlpjax.cli import checking, evaluating, exporting, inspecting, output, predicting, selecting, training
 
 ABOUT = "Multilayer perceptrons in JAX, with gradients derived by hand and proven equal to jax.grad."
 
@@ -34,5 +34,6 @@ app.command(epilog=training.EPILOG)(training.train)
 app.command(epilog=selecting.EPILOG)(selecting.select)
 app.command(epilog=predicting.EPILOG)(predicting.predict)
 app.command(epilog=evaluating.EPILOG)(evaluating.evaluate)
+app.command(epilog=exporting.EPILOG)(exporting.export)
 app.command(epilog=inspecting.EPILOG)(inspecting.inspect)
 app.command(epilog=checking.EPILOG)(checking.check)

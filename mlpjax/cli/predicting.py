@@ -50,7 +50,7 @@ def predict(
     """
     with plain_errors(), plain_warnings():
         ending = _ending(out, as_json)
-        _check_spared(out, data, str(model))
+        check_spared(out, data, str(model))
         loaded = models.load(model)
         source = open_source(table(data), delimiter=delimiter)
         tables = models.predictions(loaded, source, probabilities)
@@ -73,7 +73,7 @@ def _ending(out: str, as_json: bool) -> str:
     return ending
 
 
-def _check_spared(out: str, *others: str) -> None:
+def check_spared(out: str, *others: str) -> None:
     """What is read is not written over."""
     for other in others:
         if os.path.exists(out) and os.path.exists(other) and os.path.samefile(out, other):

@@ -12,6 +12,7 @@ from mlpjax.gradients.backprop import deltas as deltas
 from mlpjax.gradients.backprop import layer_gradients as layer_gradients
 from mlpjax.gradients.clipping import clipped_gradient as clipped_gradient
 from mlpjax.gradients.differences import finite_difference as finite_difference
+from mlpjax.gradients.drop_in import apply as apply
 from mlpjax.gradients.forward_mode import forward_mode as forward_mode
 from mlpjax.gradients.influence import tracin as tracin
 from mlpjax.gradients.method import METHODS as METHODS

@@ -23,17 +23,27 @@ class Model(NamedTuple):
     preprocessing: Preprocessing
 
 
-def load(path: Path) -> Model:
-    """Read a model from its file, or from the folder of the run that made it.
+def file_of(path: Path) -> Path:
+    """The model file of a run's folder, or the file itself.
 
     Raises:
-        ValueError, OSError: there is none, or it cannot be read; the message says why.
+        FileNotFoundError: there is none; the message says why.
     """
     file = path / FILE if path.is_dir() else path
     if not file.exists():
         unfinished = path.is_dir() and (path / "config.json").exists()
         hint = f": the run has not ended; go on with mlpjax train --resume {path}" if unfinished else ""
         raise FileNotFoundError(f"there is no model {file}{hint}")
+    return file
+
+
+def load(path: Path) -> Model:
+    """Read a model from its file, or from the folder of the run that made it.
+
+    Raises:
+        ValueError, OSError: there is none, or it cannot be read; the message says why.
+    """
+    file = file_of(path)
     mlp, params = storage.load(file)
     preprocessing = storage.load_preprocessing(file)
     if preprocessing is None:
