@@ -103,7 +103,7 @@ def sweep(
         mlp: its inputs, outputs, activation and loss are those of every network.
         x: the examples, shape (n, sizes[0]), finite.
         y: the targets, as the loss takes them.
-        key: the randomness; the same key gives the same bits.
+        key: the randomness; the same key gives the same bits, in loops over other numbers of networks all but the rounding.
         l1, l2: strengths of the penalties.
         depths: numbers of hidden layers, 0 for a linear model; that of `mlp` unless given.
         widths: numbers of units in each hidden layer; that of `mlp` unless given.
