@@ -49,6 +49,7 @@ def test_the_noise_of_all_the_mini_batches_there_are(batch_size, replace):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [5, 32])
 @pytest.mark.parametrize("replace", [False, True])
 def test_the_noise_that_is_measured(batch_size, replace):
@@ -70,6 +71,7 @@ def test_the_noise_falls_with_the_root_and_ends_at_all_the_data():
     assert gradient_deviation(SMALL, params, x[:1], y[:1]) == expected_noise(0.0, 1, 1) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "kept"), [("relu", 1), ("tanh", 1), ("silu", 2)])
 def test_the_memory_of_a_compiled_step(activation, kept):
     """COST-batch_memory: between what must be remembered and the bound above it, and twice as much for twice the batch."""

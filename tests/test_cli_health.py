@@ -47,6 +47,7 @@ def test_train_says_it_to_machines_and_records_as_often_as_asked(house):
     assert "health" not in json.loads(good("train", house, "-t", "price", *QUICK, "--json", "--out", "other").stdout)
 
 
+@pytest.mark.slow
 def test_a_vanishing_gradient_is_named_with_its_cure(house):
     options = ["-t", "price", "--layers", ",".join(["8"] * 6), "--activation", "sigmoid", "--epochs", "1", "--health"]
     shown = good("train", house, *options, "--out", "run").output
@@ -87,6 +88,7 @@ def test_recording_changes_nothing_of_the_model(house):
     assert Path("plain/model.safetensors").read_bytes() == Path("recorded/model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_training_that_diverges_has_its_health(house):
     result = call(
         "train", house, "-t", "price", *QUICK, "--optimizer", "sgd", "--learning-rate", "1e6", "--health", "--out", "run"
@@ -144,6 +146,7 @@ def test_bad_options(house):
     )
 
 
+@pytest.mark.slow
 def test_a_bundled_set_can_be_inspected(house):
     """Its statistics are a view on one number, which a model file is to hold in full."""
     good("train", "digits", "--epochs", "1", "--layers", "4", "--out", "run")

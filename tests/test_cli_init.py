@@ -45,6 +45,7 @@ def test_lsuv_looks_at_the_training_examples():
     np.testing.assert_allclose(spreads, 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", ["1GB", "1kB"])
 @pytest.mark.parametrize("name", ["orthogonal", "lsuv"])
 def test_from_the_command_to_the_model(here, name, memory):

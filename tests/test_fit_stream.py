@@ -252,6 +252,7 @@ def test_going_on_from_a_state():
     assert relative_error(later[0].params, run(epochs=3)[0].params) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_every_dtype(dtype):
     params = init(NETWORK, jax.random.key(0), dtype=dtype)

@@ -241,6 +241,7 @@ def test_a_validation_loss_that_is_never_a_number_keeps_the_last_parameters(moni
     assert relative_error(state.params, run(epochs=4)[0].params) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_validation_in_every_dtype(dtype):
     params = init(NETWORK, jax.random.key(0), dtype=dtype)

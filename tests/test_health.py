@@ -65,6 +65,7 @@ def apart(share, values):
     return np.sqrt((share @ np.sum(differences**2, axis=1)) / (share @ np.sum(values**2, axis=1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_has_its_health(name):
     mlp = MLP((3, 5, 4), "tanh", LOSSES[name])

@@ -10,6 +10,7 @@ from mlpjax import MLP, interop, losses, predict
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name not in ("step", "sin", "gelu_tanh")])

@@ -79,6 +79,7 @@ def close(got, expected, name, rtol):
         np.testing.assert_array_equal(got, expected, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "weighted"])
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_seed_gives_the_same_network(name, weights):

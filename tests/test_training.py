@@ -257,6 +257,7 @@ def test_one_compilation_for_all_epochs_and_for_equal_networks(example):
     assert epoch._cache_size() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_fit_in_every_dtype(dtype):
     with jax.enable_x64(dtype == "float64"):

@@ -111,8 +111,9 @@ def test_float64_inputs_leave_float32_parameters_float32(example):
     assert gradient[0].W.dtype == jnp.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jacobian", [jax.jacrev, jax.jacfwd])
-@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), pytest.param((3, 4, 4, 2), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), (3, 4, 4, 2)])
 def test_the_derivative_of_backprop_is_that_of_autodiff(sizes, jacobian):
     """BP1 BP2: the Hessian, where slopes are exactly 0 as well: a last layer of zeros that fits the first example."""
     mlp = MLP(sizes, SMOOTH["tanh"], LOSSES["squared_error"])
