@@ -12,6 +12,9 @@ from mlpjax.gradients.backprop import deltas as deltas
 from mlpjax.gradients.backprop import layer_gradients as layer_gradients
 from mlpjax.gradients.differences import finite_difference as finite_difference
 from mlpjax.gradients.forward_mode import forward_mode as forward_mode
+from mlpjax.gradients.inputs import input_gradient as input_gradient
+from mlpjax.gradients.inputs import input_jacobian as input_jacobian
+from mlpjax.gradients.laplacian import laplacian as laplacian
 from mlpjax.gradients.method import METHODS as METHODS
 from mlpjax.gradients.paths import path_count as path_count
 from mlpjax.gradients.paths import path_multiplications as path_multiplications
