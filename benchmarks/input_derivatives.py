@@ -21,8 +21,8 @@ def compare(effort: Effort, say) -> list[dict]:
 
 def _one(inputs: int, of_loss: bool, effort: Effort, say) -> dict:
     mlp = MLP((inputs, *(WIDTH,) * HIDDEN, 1), "tanh")
-    what = "gradient in the parameters" if of_loss else "laplacian"
-    say(f"input derivatives: {'-'.join(map(str, mlp.sizes))}, batch {BATCH}, {what}")
+    of = "its gradient" if of_loss else "laplacian"
+    say(f"input derivatives: {inputs} inputs, {of}")
     arguments = init(mlp, jax.random.key(0)), jax.random.normal(jax.random.key(1), (BATCH, inputs))
     compiled = {
         name: jax.jit(_gradient(method, mlp) if of_loss else lambda params, x, method=method: method(mlp, params, x))
@@ -33,9 +33,10 @@ def _one(inputs: int, of_loss: bool, effort: Effort, say) -> dict:
     times = interleaved({name: lambda run=run: jax.block_until_ready(run(*arguments)) for name, run in compiled.items()}, effort)
     memory = {name: run.memory_analysis().temp_size_in_bytes for name, run in compiled.items()}
     return {
-        "network": "-".join(map(str, mlp.sizes)),
+        "inputs": inputs,
+        "hidden": "-".join(map(str, mlp.sizes[1:-1])),
         "batch": BATCH,
-        "what": what,
+        "of": of,
         **times.counts(),
         "microseconds": times.microseconds(),
         "time_ratio": times.ratio("laplacian", "hessian"),

@@ -150,6 +150,16 @@ def test_the_jacobian_of_linear_layers_is_their_product():
     np.testing.assert_array_equal(laplacian(mlp, params, x), 0)
 
 
+def test_the_jacobian_begins_where_the_rows_are_few():
+    """INPUT-jacobian: a network costs as much as the same one turned round, by XLA's own count."""
+
+    def flops(sizes):
+        mlp = MLP(sizes, "identity")
+        return input_jacobian.lower(mlp, *problem(mlp)[:2]).compile().cost_analysis()["flops"]
+
+    assert flops((16, 32, 32, 1)) == pytest.approx(flops((1, 32, 32, 16)), rel=0.1)
+
+
 @pytest.mark.parametrize("name", ["tanh", "softplus", "gelu_tanh"])
 def test_far_out_nothing_is_lost(name):
     """INPUT-gradient INPUT-jacobian LAPLACIAN: edge, saturated units in the narrowest type."""

@@ -63,7 +63,7 @@ def _of_example(mlp: MLP, params: Params, x: Float[Array, " d"]) -> Float[Array,
     for f, (W, b) in zip(mlp.activations, params[1:], strict=True):
         a = f(z)
         df, d2f = f.df(z, a), f.d2f(z, a)
-        Lz = (df * Lz + _sum(d2f * dz * dz)) @ W
+        Lz = (df * Lz + d2f * _sum(dz * dz)) @ W
         z, dz = a @ W + b, (df * dz) @ W
     return Lz
 
