@@ -20,7 +20,7 @@ from mlpjax.types import Data, Params
 FEWEST, MOST = 8, 64
 """Examples in a block on a CPU."""
 
-CACHE, MEMORY = 2**17, 2**24
+CACHE, MEMORY = 2**16, 2**24
 """How many first derivatives of a layer a block has at most: what stays in the cache of a CPU's core, and elsewhere."""
 
 
@@ -32,7 +32,8 @@ def laplacian(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
     - `a = f(z)`: `da_i = f'(z) * dz_i`, and `La = f'(z) * Lz + f''(z) * sum_i dz_i^2`
 
     For an activation of straight pieces, such as `relu`, it is 0 wherever there is one. Both `jax.grad` and `jax.jvp` in the
-    parameters and in x work as for any function.
+    parameters and in x work as for any function. The blocks of examples follow one another: where x is spread over devices, call
+    it under `jax.shard_map`, so that each device has blocks of its own.
 
     Args, raises: as `forward`; and an activation that has no slope is refused.
 
