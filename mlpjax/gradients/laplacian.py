@@ -1,10 +1,11 @@
 """The Laplacian in the input, pushed forward through the layers with the value and the first derivatives.
 
-Half the multiplications of the trace of a Hessian, and next to none of its memory: the examples go through in blocks that fit a
-cache, and what a gradient needs of a block is computed again rather than kept.
+Of d inputs it takes d + 2 rows through each layer where the trace of a Hessian takes 2 (d + 1), and little memory: the examples
+go through in blocks that fit a cache, and what a gradient needs of a block is computed again rather than kept. Measured in
+`benchmarks`.
 
-A sum over the first axis is slow on CPUs, and XLA there may move it into the product before it, with memory that is not in its
-accounts: hence a sum by halves. All of it measured in `benchmarks`.
+The squares are summed by halves: XLA on CPUs is slow at sums over the first axis, and may move one into the product before it,
+with memory that its accounts do not show.
 """
 
 import functools
@@ -32,7 +33,7 @@ def laplacian(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
     - `a = f(z)`: `da_i = f'(z) * dz_i`, and `La = f'(z) * Lz + f''(z) * sum_i dz_i^2`
 
     For an activation of straight pieces, such as `relu`, it is 0 wherever there is one. Both `jax.grad` and `jax.jvp` in the
-    parameters and in x work as for any function. The blocks of examples follow one another: where x is spread over devices, call
+    parameters work as for any function. The blocks of examples follow one another: where x is spread over devices, call
     it under `jax.shard_map`, so that each device has blocks of its own.
 
     Args, raises: as `forward`; and an activation that has no slope is refused.
@@ -50,7 +51,7 @@ def laplacian(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
     Machine Intelligence 6, 2024.
     """
     of_example = functools.partial(jax.checkpoint(functools.partial(_of_example, mlp)), params)
-    most = max(1, mlp.sizes[0] * max(mlp.sizes[1:]))
+    most = mlp.sizes[0] * max(mlp.sizes[1:])
     return jax.lax.platform_dependent(
         checked_inputs(mlp, params, x),
         cpu=functools.partial(jax.lax.map, of_example, batch_size=min(MOST, max(FEWEST, CACHE // most))),
