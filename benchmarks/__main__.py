@@ -7,7 +7,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import driver, drop_in, ensemble, epoch, gradient, peak, per_example, report, sklearn_estimators, stream
+from benchmarks import (
+    driver,
+    drop_in,
+    ensemble,
+    epoch,
+    gradient,
+    input_derivatives,
+    peak,
+    per_example,
+    report,
+    sklearn_estimators,
+    stream,
+)
 from benchmarks.timing import BUSY, PAUSE, Effort
 
 COMPARISONS = {
@@ -20,6 +32,7 @@ COMPARISONS = {
     "ensemble": ensemble.compare,
     "per_example": per_example.compare,
     "drop_in": drop_in.compare,
+    "input_derivatives": input_derivatives.compare,
 }
 NORMAL = {
     "gradient": Effort(18, 20, 0.05),
@@ -31,6 +44,7 @@ NORMAL = {
     "ensemble": Effort(20, 8, 0.2),
     "per_example": Effort(20, 10, 0.1),
     "drop_in": Effort(8, 15, 0.05),
+    "input_derivatives": Effort(12, 12, 0.05),
 }
 QUICK = {
     "gradient": Effort(1.5, 3, 0.02),
@@ -42,6 +56,7 @@ QUICK = {
     "ensemble": Effort(2, 2, 0.02),
     "per_example": Effort(2, 2, 0.02),
     "drop_in": Effort(0.5, 3, 0.02),
+    "input_derivatives": Effort(1.5, 3, 0.02),
 }
 
 

@@ -64,7 +64,7 @@ def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
     made = {
         "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
-        "ensemble": _ensemble, "per_example": _per_example, "drop_in": _drop_in,
+        "ensemble": _ensemble, "per_example": _per_example, "drop_in": _drop_in, "input_derivatives": _input_derivatives,
     }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
@@ -203,6 +203,19 @@ def _drop_in(results: list[dict]) -> Table:
         rows.append([name, microseconds, f"{time['median']:.3f}", _spread(time), bytes_ratio, _met(time["median"] <= 1)])
     title = "apply over predict under jax.grad (target: time ≤ 1)"
     return _table(title, ["network, batch", "µs/step", "time", "5–95 %", "memory", "met"], rows)
+
+
+def _input_derivatives(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        time, memory = row["time_ratio"], row["memory_ratio"]
+        microseconds, kilobytes = row["microseconds"]["laplacian"], row["temporary_bytes"]["laplacian"] / 1e3
+        targets = [_met(time["median"] <= 1), _met(time["median"] <= 0.5)]
+        numbers = [_microseconds(microseconds), f"{time['median']:.3f}", _spread(time), *targets]
+        rows.append([f"{row['inputs']}, {row['of']}", *numbers, f"{kilobytes:,.0f}", f"{memory:.3f}", _met(memory <= 0.25)])
+    row = results[0]
+    title = f"laplacian over the trace of jax.hessian, {row['hidden']} tanh, batch {row['batch']} (memory target: ≤ 0.25)"
+    return _table(title, ["inputs", "µs", "time", "5–95 %", "≤ 1", "≤ ½", "kB", "memory", "met"], rows)
 
 
 def _driver(results: list[dict]) -> Table:

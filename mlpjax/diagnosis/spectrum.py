@@ -6,11 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mlpjax import checks
-from mlpjax.activations import identity
-from mlpjax.gradients.method import check_differentiable
+from mlpjax.gradients.inputs import checked_inputs, product, slopes
 from mlpjax.network import MLP, compiled, forward_pass
-from mlpjax.types import Data, Params, Trace
+from mlpjax.types import Data, Params
 
 
 class Spectrum(NamedTuple):
@@ -42,33 +40,18 @@ def spectrum(mlp: MLP, params: Params, x: Data) -> Spectrum:
 
     Saxe, McClelland and Ganguli, ICLR 2014; Pennington, Schoenholz and Ganguli, Resurrecting the sigmoid, NeurIPS 2017.
     """
-    checks.check_params(mlp, params)
-    checks.check_inputs(mlp, x)
-    check_differentiable(mlp)
-    trace = forward_pass(mlp, params, jnp.asarray(x, params[0].W.dtype))
-    slopes = _slopes(mlp, trace)
+    trace = forward_pass(mlp, params, checked_inputs(mlp, params, x))
+    factors = [*slopes(mlp, trace), jnp.ones_like(trace.z[-1])]
 
-    def of_example(slopes):
-        return Spectrum(tuple(map(_singular_values, _of_layers(params, slopes))), _singular_values(_of_whole(params, slopes)))
+    def of_example(factors):
+        whole = product(params, factors[:-1])
+        return Spectrum(tuple(map(_singular_values, _of_layers(params, factors))), _singular_values(whole))
 
-    return jax.lax.map(of_example, slopes)
-
-
-def _slopes(mlp: MLP, trace: Trace) -> list[Float[Array, "n _"]]:
-    outputs = (*trace.a[1:], trace.z[-1])
-    return [f.df(z, a) for f, z, a in zip((*mlp.activations, identity), trace.z, outputs, strict=True)]
+    return jax.lax.map(of_example, factors)
 
 
 def _of_layers(params: Params, slopes: list[Float[Array, " _"]]) -> list[Float[Array, "fan_out fan_in"]]:
     return [slope[:, None] * layer.W.T for slope, layer in zip(slopes, params, strict=True)]
-
-
-def _of_whole(params: Params, slopes: list[Float[Array, " _"]]) -> Float[Array, "k d"]:
-    """Row k is how logit k moves: BP2 on the rows of the unit matrix, from the output, where they are few."""
-    rows = params[-1].W.T
-    for slope, layer in zip(slopes[-2::-1], params[-2::-1], strict=True):
-        rows = (rows * slope) @ layer.W.T
-    return rows
 
 
 def _singular_values(jacobian: Float[Array, "k d"]) -> Float[Array, " _"]:

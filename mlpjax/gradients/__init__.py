@@ -15,6 +15,9 @@ from mlpjax.gradients.differences import finite_difference as finite_difference
 from mlpjax.gradients.drop_in import apply as apply
 from mlpjax.gradients.forward_mode import forward_mode as forward_mode
 from mlpjax.gradients.influence import tracin as tracin
+from mlpjax.gradients.inputs import input_gradient as input_gradient
+from mlpjax.gradients.inputs import input_jacobian as input_jacobian
+from mlpjax.gradients.laplacian import laplacian as laplacian
 from mlpjax.gradients.method import METHODS as METHODS
 from mlpjax.gradients.noise_scale import NoiseScale as NoiseScale
 from mlpjax.gradients.noise_scale import gradient_noise_scale as gradient_noise_scale
