@@ -52,6 +52,7 @@ def test_how_much_of_the_variance_tells_examples_apart(name, low, high):
     assert low <= before.var(axis=0).mean() / before.var() <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
 def test_types(dtype):
     """LSUV: the parameters have the type asked for, and unit variance as near as it tells."""

@@ -31,6 +31,7 @@ def multiplications_of(jaxpr) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("n", [1, 7])
 def test_the_multiplications_of_backprop_are_those_of_its_computation(sizes, n):

@@ -46,7 +46,7 @@ def test_backprop_equals_autodiff(name, loss, depth):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("depth", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OTHERS)
 def test_methods_agree(method, depth, variant):
     """BP1 FM1 FM2 FM3 FD PATH: every registered gradient method, in float64."""
     mlp = MLP((3, 4, 2, 3, 2)[: depth + 1], SMOOTH["silu"], LOSSES["softmax_cross_entropy_with_integer_labels"])

@@ -91,6 +91,7 @@ def test_the_same_seed_gives_the_same_network(name, weights):
     close(ours.predict(X), theirs.predict(X), "predict", 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "y", [BINARY, CLASSES, LABELS, NUMBERS, COUNTS], ids=["binary", "classes", "labels", "numbers", "counts"]
 )

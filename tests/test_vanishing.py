@@ -76,6 +76,7 @@ def gradient_by_jax(layers: int, first: float, weight: float) -> float:
     return jax.grad(squared)(first).item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [1.0, 0.4, -0.7, 6.0])
 def test_the_chain_is_the_lecture_s(weight):
     """BP2: against jax.grad; and never above the bound, of 0.25 |w| a layer."""

@@ -102,6 +102,7 @@ def check_is_healthy(case: Case) -> None:
             assert finding.condition == "healthy", finding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GOOD)
 def test_no_false_alarm(name):
     check_is_healthy(GOOD[name])
