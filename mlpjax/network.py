@@ -169,7 +169,7 @@ def init(mlp: MLP, key: PRNGKey, initializer: Initializer | str | None = None, d
     )
 
 
-def _inputs(mlp: MLP, params: Params, x: Data) -> Float[Array, "n d"]:
+def inputs(mlp: MLP, params: Params, x: Data) -> Float[Array, "n d"]:
     """x, checked, in the dtype of the parameters."""
     checks.check_params(mlp, params)
     checks.check_inputs(mlp, x)
@@ -189,7 +189,7 @@ def batch(mlp: MLP, params: Params, x: Data, y: Data, weights: Data | None) -> B
 
     The one place where the loss is averaged. Weights are 0 or more; if all are 0, so are the shares.
     """
-    x = _inputs(mlp, params, x)
+    x = inputs(mlp, params, x)
     checks.check_targets(mlp, x, y)
     checks.check_weights(x, weights)
     return Batch(x, targets(mlp, y, x.dtype), shares(weights, x.shape[0], x.dtype))
@@ -243,7 +243,7 @@ def forward(mlp: MLP, params: Params, x: Data) -> Trace:
 
     Lecture, section 10, step 2a.
     """
-    return forward_pass(mlp, params, _inputs(mlp, params, x))
+    return forward_pass(mlp, params, inputs(mlp, params, x))
 
 
 @compiled
@@ -262,7 +262,7 @@ def predict(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
     >>> predict(mlp, init(mlp, jax.random.key(0)), jnp.ones((5, 4))).sum(axis=1).round(3).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    return mlp.loss.inverse_link(forward_pass(mlp, params, _inputs(mlp, params, x)).z[-1])
+    return mlp.loss.inverse_link(forward_pass(mlp, params, inputs(mlp, params, x)).z[-1])
 
 
 def objective(mlp: MLP, params: Params, trace: Trace, batch: Batch, penalty: Penalty | None) -> Scalar:

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from mlpjax import checks, line_search
 from mlpjax.gradients.backprop import backprop
+from mlpjax.gradients.norms import wide
 from mlpjax.network import MLP
 from mlpjax.types import Data, GradFn, Params, Penalty, PRNGKey, Scalar
 
@@ -130,7 +131,7 @@ def _layer_norms(grads: Params) -> Float[Array, " layers"]:
 
 def norm(tree) -> Scalar:
     """The Euclidean norm over all the arrays of a tree, in float32 at least: float16 would overflow at 256 squared."""
-    return optax.tree.norm(jax.tree.map(lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)), tree))
+    return optax.tree.norm(jax.tree.map(wide, tree))
 
 
 @functools.partial(jax.jit, static_argnames=("mlp", "optimizer", "gradient"))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -94,6 +94,24 @@ def place(data: str | None) -> str:
     return str(Path(data).absolute()) if data not in NAMES and Path(data).is_file() else data
 
 
+def data_options(
+    data: str,
+    target: list[str] | None,
+    task: str | None,
+    numeric: list[str] | None,
+    categorical: list[str] | None,
+    drop: list[str] | None,
+    weights: str | None,
+    delimiter: str | None,
+    **others: Any,
+) -> options.DataOptions:
+    """The options of the data as they were typed: those that can be given several times are `None` where they were not."""
+    return options.DataOptions(
+        data, tuple(target or ()), task, tuple(numeric or ()), tuple(categorical or ()), tuple(drop or ()), weights, delimiter,
+        **others,
+    )  # fmt: skip
+
+
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
@@ -123,7 +141,28 @@ def hidden_layers(text: str) -> tuple[int, ...]:
     """
     if text.strip().lower() in ("", "none"):
         return ()
+    return listed("layers", text, int, "sizes such as 64,32, or none for no hidden layer")
+
+
+Number = TypeVar("Number", int, float)
+
+
+def listed(name: str, text: str, kind: type[Number], what: str) -> tuple[Number, ...]:
+    """Numbers with commas between them.
+
+    Args:
+        name: of the option.
+        text: what was typed.
+        kind: of the numbers.
+        what: they are, in words, with an example.
+
+    Raises:
+        ValueError: they are not.
+
+    >>> listed("l2", "0, 1e-3", float, "numbers such as 0,1e-3,1e-2")
+    (0.0, 0.001)
+    """
     try:
-        return tuple(int(size) for size in text.split(","))
+        return tuple(kind(number) for number in text.split(","))
     except ValueError:
-        raise ValueError(f"--layers must be sizes such as 64,32, or none for no hidden layer; got {text!r}") from None
+        raise ValueError(f"--{name} must be {what}; got {text!r}") from None

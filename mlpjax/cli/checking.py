@@ -11,7 +11,7 @@ from mlpjax.cli import arguments, output, tables
 from mlpjax.cli.output import plain_errors
 from mlpjax.gradients.paths import path_count
 from mlpjax.network import MLP
-from mlpjax.runs import DataOptions, Options, options, prepare
+from mlpjax.runs import Options, options, prepare
 from mlpjax.runs import training as runs
 from mlpjax.types import GradFn, Params, Penalty
 
@@ -62,10 +62,7 @@ def check(
     Exit codes: 0 all are exact; 1 one is not; 2 wrong options or data.
     """
     with plain_errors():
-        asked_data = DataOptions(
-            arguments.place(data), tuple(target or ()), task, tuple(numeric or ()), tuple(categorical or ()), tuple(drop or ()),
-            weights, delimiter,
-        )  # fmt: skip
+        asked_data = arguments.data_options(arguments.place(data), target, task, numeric, categorical, drop, weights, delimiter)
         wanted = Options(arguments.hidden_layers(layers), activation, loss, l2=l2, seed=seed)
         options.check(wanted)
         prepared = prepare(asked_data, wanted)

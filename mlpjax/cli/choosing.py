@@ -59,7 +59,8 @@ def run(wanted: Wanted, out: Path | None, as_json: bool) -> int:
             found = selecting.select(prepared, wanted.options, wanted.grid, callback)
         about = {"folder": str(path), **_about(prepared, mlp, wanted, found)}
         folder.write_json(path / REPORT, about)
-        _draw(path / PICTURE, prepared, mlp, found)
+        with output.drawing():
+            pictures.selection_map(path / PICTURE, f"{prepared.name}: held-out {mlp.loss.name}", found)
         if found.epochs.min() < wanted.options.epochs:
             say.print(
                 f"interrupted after {found.epochs.min():,} of {wanted.options.epochs:,} epochs, which is what the table is of"
@@ -168,10 +169,3 @@ def _verdict(found: CrossValidation) -> str:
     if found.chosen == found.best:
         return "chosen: the best model, since no simpler one is within one standard error of it"
     return "chosen: the simplest model within one standard error of the best"
-
-
-def _draw(path: Path, prepared: Prepared, mlp: MLP, found: CrossValidation) -> None:
-    try:
-        pictures.selection_map(path, f"{prepared.name}: held-out {mlp.loss.name}", found)
-    except OSError as reason:
-        output.warn(f"the picture could not be drawn: {reason.strerror or reason}")

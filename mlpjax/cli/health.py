@@ -54,10 +54,8 @@ def report(say: Console, path: Path, model: Model, prepared: Prepared, history: 
     if _conditions(first) != _conditions(last):
         say.print("at the start, on the first mini-batch:")
         verdict(say, first)
-    try:
+    with output.drawing("the picture of its health"):
         _draw(path, model, sample, history.health_steps, recorded)
-    except OSError as reason:
-        output.warn(f"the picture of its health could not be drawn: {reason.strerror or reason}")
     return {"at_the_start": as_dict(first), **as_dict(last)}
 
 

@@ -61,7 +61,7 @@ def inspect(
         if spectrum and data is None:
             raise ValueError("--spectrum needs data to look at: mlpjax inspect MODEL DATA --spectrum")
         loaded = models.load(model)
-        versions = storage.load_versions(model / models.FILE if model.is_dir() else model)
+        versions = storage.load_versions(models.file_of(model))
         examples = None if data is None else models.examples(loaded, _source(data, delimiter))
         found = _health(loaded, model, examples)
         jacobians = spectrum_of(loaded.mlp, loaded.params, examples.x[:FOR_SPECTRUM]) if examples and spectrum else None

@@ -100,6 +100,15 @@ def plain_warnings() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def drawing(what: str = "the picture") -> Iterator[None]:
+    """A picture that cannot be written is a warning: what it shows is written elsewhere too."""
+    try:
+        yield
+    except OSError as reason:
+        warn(f"{what} could not be drawn: {reason.strerror or reason}")
+
+
 def keep_compiled_code() -> None:
     """Keep compiled code on disk, so that the second start is quick; JAX's own variable comes first."""
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")  # it is compiled again then

@@ -79,10 +79,8 @@ def finish(say: Console, run: Run, trained: Trained, error: float, as_json: bool
     about = _about(run, trained, error)
     folder.write_results(run.path, model, trained.history, found, about)
     _report(say, run.prepared, trained, found)
-    try:
+    with output.drawing():
         _draw(run, trained, found)
-    except OSError as reason:
-        output.warn(f"the picture could not be drawn: {reason.strerror or reason}")
     fared = health.report(say, run.path, model, run.prepared, trained.history)
     say.print(f"written to [bold]{literal(run.path)}[/bold]: {', '.join(sorted(file.name for file in run.path.iterdir()))}")
     if as_json:

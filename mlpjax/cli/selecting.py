@@ -11,7 +11,7 @@ import typer
 
 from mlpjax.cli import arguments, choosing
 from mlpjax.cli.output import plain_errors
-from mlpjax.runs import DataOptions, Options
+from mlpjax.runs import Options
 from mlpjax.runs.selecting import Grid
 
 EPILOG = """
@@ -60,13 +60,11 @@ def select(
     """
     _use_all_cores()
     with plain_errors():
-        asked_data = DataOptions(
-            arguments.place(data), tuple(target or ()), task, tuple(numeric or ()), tuple(categorical or ()), tuple(drop or ()),
-            weights, delimiter, test, arguments.size_in_bytes(memory),
+        asked_data = arguments.data_options(
+            arguments.place(data), target, task, numeric, categorical, drop, weights, delimiter,
+            test=test, memory=arguments.size_in_bytes(memory),
         )  # fmt: skip
-        grid = Grid(
-            numbers("l1", l1), numbers("l2", l2), whole_numbers("depths", depths), whole_numbers("widths", widths), folds, repeats
-        )
+        grid = Grid(_numbers("l1", l1), _numbers("l2", l2), _whole("depths", depths), _whole("widths", widths), folds, repeats)
         asked = Options((), activation, loss, optimizer, learning_rate, batch_size=batch_size, epochs=epochs, seed=seed)
         typed = dataclasses.replace(asked_data, data=str(data))
         code = choosing.run(choosing.Wanted(asked_data, asked, grid, typed), out, as_json)
@@ -83,28 +81,9 @@ def _use_all_cores() -> None:
             jax.config.update("jax_num_cpu_devices", cores)
 
 
-def numbers(name: str, text: str) -> tuple[float, ...]:
-    """Numbers with commas between them.
-
-    Raises:
-        ValueError: they are not.
-
-    >>> numbers("l2", "0, 1e-3")
-    (0.0, 0.001)
-    """
-    try:
-        return tuple(float(number) for number in text.split(","))
-    except ValueError:
-        raise ValueError(f"--{name} must be numbers such as 0,1e-3,1e-2; got {text!r}") from None
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    return arguments.listed(name, text, float, "numbers such as 0,1e-3,1e-2")
 
 
-def whole_numbers(name: str, text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between them.
-
-    Raises:
-        ValueError: they are not.
-    """
-    try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError:
-        raise ValueError(f"--{name} must be whole numbers such as 1,2,4; got {text!r}") from None
+def _whole(name: str, text: str) -> tuple[int, ...]:
+    return arguments.listed(name, text, int, "whole numbers such as 1,2,4")

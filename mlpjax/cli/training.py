@@ -93,9 +93,9 @@ def train(
     """
     with plain_errors():
         asked = Config(
-            DataOptions(
-                "" if data is None and resume else arguments.place(data), tuple(target or ()), task, tuple(numeric or ()),
-                tuple(categorical or ()), tuple(drop or ()), weights, delimiter, test, arguments.size_in_bytes(memory),
+            arguments.data_options(
+                "" if data is None and resume else arguments.place(data), target, task, numeric, categorical, drop, weights,
+                delimiter, test=test, memory=arguments.size_in_bytes(memory),
             ),
             Options(
                 arguments.hidden_layers(layers), activation, loss, optimizer, learning_rate, schedule, clip, batch_size,

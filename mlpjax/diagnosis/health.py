@@ -10,8 +10,9 @@ from jaxtyping import Array, Float
 
 from mlpjax import checks, penalties
 from mlpjax.activations import Activation, identity
-from mlpjax.gradients.backprop import deltas as backward_pass
-from mlpjax.gradients.backprop import layer_gradients
+from mlpjax.gradients.backprop import all_deltas
+from mlpjax.gradients.clipping import reweighted
+from mlpjax.gradients.method import check_differentiable
 from mlpjax.gradients.norms import norm, wide
 from mlpjax.network import MLP, batch, compiled, forward_pass
 from mlpjax.types import Data, Params, Penalty, Trace
@@ -92,14 +93,15 @@ def health(
 
     Lecture, section 12.
     """
+    check_differentiable(mlp)
     examples = batch(mlp, params, x, y, weights)
     _check_update(mlp, update)
     trace = forward_pass(mlp, params, examples.x)
-    delta = backward_pass(mlp, params, trace, examples.y, weights=weights)
-    gradient = penalties.added(penalty, params, layer_gradients(trace, delta))
+    counts = (examples.share > 0).astype(examples.share.dtype)
+    own = all_deltas(mlp, params, trace, examples._replace(share=counts))
+    gradient = penalties.added(penalty, params, reweighted(trace, own, examples.share))
     share = wide(examples.share)
-    per_example = [_per_example(share, wide(d)) for d in delta]
-    sizes = jnp.stack([_size(share, d) for d in per_example])
+    sizes = jnp.stack([_size(share, wide(delta)) for delta in own])
     W, dW = [norm(layer.W) for layer in params], [norm(layer.W) for layer in gradient]
     return Health(
         delta_rms=sizes / jnp.sqrt(jnp.asarray(mlp.sizes[1:], share.dtype)),
@@ -108,7 +110,7 @@ def health(
         update_to_weight=None if update is None else _ratio(jnp.stack([norm(layer.W) for layer in update]), jnp.stack(W)),
         **_of_outputs(mlp, trace, share),
         factor=jnp.append(_ratio(sizes[:-1], sizes[1:], of_zeros=1.0), jnp.ones(1, share.dtype)),
-        spread=jnp.stack([_spread(share, wide(z), d) for z, d in zip(trace.z, per_example, strict=True)]),
+        spread=jnp.stack([_spread(share, wide(z), wide(delta)) for z, delta in zip(trace.z, own, strict=True)]),
         examples=jnp.sum(share > 0, dtype=share.dtype),
     )
 
@@ -120,11 +122,6 @@ def _check_update(mlp: MLP, update: Params | None) -> None:
         checks.check_params(mlp, update)
     except (ValueError, TypeError) as error:
         raise type(error)(f"update must be like the parameters: {error}") from None
-
-
-def _per_example(share: Array, delta: Array) -> Array:
-    """The delta of each example's own loss: without its share, and 0 where that is 0."""
-    return jnp.where((share > 0)[:, None], delta / jnp.where(share > 0, share, 1)[:, None], 0)
 
 
 def _ratio(above: Array, below: Array, of_zeros: float = 0.0) -> Array:

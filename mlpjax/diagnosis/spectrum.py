@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mlpjax.gradients.inputs import checked_inputs, product, slopes
+from mlpjax.gradients.norms import wide
 from mlpjax.network import MLP, compiled, forward_pass
 from mlpjax.types import Data, Params
 
@@ -55,5 +56,4 @@ def _of_layers(params: Params, slopes: list[Float[Array, " _"]]) -> list[Float[A
 
 
 def _singular_values(jacobian: Float[Array, "k d"]) -> Float[Array, " _"]:
-    wide = jacobian.astype(jnp.promote_types(jacobian.dtype, jnp.float32))
-    return jnp.linalg.svd(wide, compute_uv=False)
+    return jnp.linalg.svd(wide(jacobian), compute_uv=False)

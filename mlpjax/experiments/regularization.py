@@ -6,7 +6,6 @@ the proximal step and the correspondence of stopping and penalty are exact for n
 """
 
 import functools
-import operator
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from mlpjax import checks, names, penalties
 from mlpjax.experiments.shrinkage import equivalent_l2
 from mlpjax.fitting.epochs import Examples, validate
 from mlpjax.fitting.memory import on_device
+from mlpjax.fitting.options import check_epochs
 from mlpjax.gradients.backprop import backprop
 from mlpjax.initializers import Initializer
 from mlpjax.network import MLP, init
@@ -100,8 +100,7 @@ def _training(mlp: MLP, key: PRNGKey, x, y, held_out, initializer, batch_size: i
     for inputs, targets in ((x, y), held_out):
         checks.check_inputs(mlp, inputs)
         checks.check_targets(mlp, inputs, targets)
-    if operator.index(epochs) < 1:
-        raise ValueError(f"epochs must be 1 or more, got {epochs}")
+    check_epochs(epochs)
     of_params, of_order = jax.random.split(key)
     params = init(mlp, of_params, initializer)
     data, held_out = (on_device(mlp, (*examples, None), params[0].W.dtype) for examples in ((x, y), held_out))

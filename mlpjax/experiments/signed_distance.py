@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float
 
 from mlpjax.experiments.minimising import grid, minimised
+from mlpjax.experiments.sobolev import sobolev_loss
 from mlpjax.gradients.inputs import input_gradient
 from mlpjax.network import MLP, init, loss
 from mlpjax.types import Data, Params, PRNGKey, Scalar
@@ -87,9 +88,8 @@ def circle(
     anywhere = jax.random.uniform(of_points, (points, 2), minval=-1, maxval=1)
 
     def objective(params):
-        on_circle = loss(mlp, params, radius * normal, jnp.zeros((16, 1)))
-        turned = jnp.mean(jnp.sum((input_gradient(mlp, params, radius * normal) - normal) ** 2, axis=1))
-        return on_circle + turned + strength * eikonal_loss(mlp, params, anywhere)
+        on_circle = sobolev_loss(mlp, params, radius * normal, jnp.zeros((16, 1)), normal)
+        return on_circle + strength * eikonal_loss(mlp, params, anywhere)
 
     params, losses = minimised(objective, init(mlp, of_params), steps)
     x = grid(33, -1, 1)

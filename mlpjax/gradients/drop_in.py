@@ -16,9 +16,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from mlpjax import checks
 from mlpjax.gradients.method import check_differentiable
-from mlpjax.network import MLP, compiled, forward_pass
+from mlpjax.network import MLP, compiled, forward_pass, inputs
 from mlpjax.types import Data, Layer, Params
 
 Tangent: TypeAlias = Float[Array, "..."] | SymbolicZero
@@ -59,9 +58,7 @@ def apply(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
 
     Linnainmaa, 1970; Radul, Paszke, Frostig, Johnson and Maclaurin, You only linearize once, POPL 2023.
     """
-    checks.check_params(mlp, params)
-    checks.check_inputs(mlp, x)
-    return _logits(mlp, params, jnp.asarray(x, params[0].W.dtype))
+    return _logits(mlp, params, inputs(mlp, params, x))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -12,19 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from mlpjax import checks
 from mlpjax.gradients.backprop import delta_before
 from mlpjax.gradients.method import check_differentiable
-from mlpjax.network import MLP, compiled, forward_pass
+from mlpjax.network import MLP, compiled, forward_pass, inputs
 from mlpjax.types import Data, Params, Trace
 
 
 def checked_inputs(mlp: MLP, params: Params, x: Data) -> Float[Array, "n d"]:
     """x in the dtype of the parameters, for a network that has slopes and that both fit."""
-    checks.check_params(mlp, params)
-    checks.check_inputs(mlp, x)
+    x = inputs(mlp, params, x)
     check_differentiable(mlp)
-    return jnp.asarray(x, params[0].W.dtype)
+    return x
 
 
 def input_gradient(mlp: MLP, params: Params, x: Data, output: int | Data | None = None) -> Float[Array, "n d"]:

@@ -19,7 +19,7 @@ from mlpjax import penalties
 from mlpjax.gradients.backprop import delta_before, last_delta
 from mlpjax.gradients.method import differentiable
 from mlpjax.gradients.schedule import later
-from mlpjax.network import MLP, Batch, batch, compiled, objective
+from mlpjax.network import MLP, Batch, batch, compiled, forward_pass, objective
 from mlpjax.types import Data, GradFn, Layer, Params, Penalty, Scalar, Trace
 
 
@@ -77,12 +77,10 @@ def _kept(mlp: MLP, params: Params, x: Float[Array, "n d"], segments: list[range
 
 def _pass(mlp: MLP, params: Params, a: Float[Array, "n _"], segment: range) -> Trace:
     """The trace from the input of a segment to that of the next, or to the logits."""
-    outputs, z = [a], []
-    for l in segment:
-        z.append(outputs[-1] @ params[l].W + params[l].b)
-        if l < len(mlp.activations):
-            outputs.append(mlp.activations[l](z[-1]))
-    return Trace(tuple(outputs), tuple(z))
+    first, end = segment.start, segment.stop
+    part = MLP(mlp.sizes[first : end + 1], mlp.activations[first : end - 1], mlp.loss)
+    outputs, z = forward_pass(part, params[first:end], a)
+    return Trace((*outputs, *(f(z[-1]) for f in mlp.activations[end - 1 : end])), z)
 
 
 def _backwards(

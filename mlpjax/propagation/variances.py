@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 from mlpjax.activations import Activation
 from mlpjax.gradients.backprop import deltas
 from mlpjax.gradients.method import check_differentiable
+from mlpjax.gradients.norms import wide
 from mlpjax.network import MLP, compiled, forward
 from mlpjax.propagation.moments import expectation
 from mlpjax.types import Data, Params, Scalar
@@ -57,7 +58,7 @@ def drawn(params: Params) -> Variances:
 
 
 def _mean_square(array: jax.Array) -> Scalar:
-    return jnp.mean(jnp.square(array.astype(jnp.promote_types(array.dtype, jnp.float32))))
+    return jnp.mean(jnp.square(wide(array)))
 
 
 @compiled

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from mlpjax import penalties
-from mlpjax.gradients.schedule import after, transposed, weighted
+from mlpjax.gradients.backprop import last_delta
+from mlpjax.gradients.schedule import after, transposed
 from mlpjax.network import MLP, batch, objective
 from mlpjax.types import Data, Layer, Params, Penalty, Scalar, Trace
 
@@ -110,7 +111,7 @@ def masked_backprop(
     """
     examples = batch(mlp, params, x, y, weights)
     trace = masked_forward(mlp, mask, params, examples.x)
-    delta = weighted(mlp.loss.delta(trace.z[-1], examples.y), examples.share)
+    delta = last_delta(mlp, trace, examples)
     gradient, slope = [_layer(trace.a[-1], delta)], delta @ params[-1].W.T
     for l in range(len(params) - 2, -1, -1):
         there = (l < mask.depth) & _units(mask, params[l].W)
