@@ -17,6 +17,7 @@ from benchmarks import (
     peak,
     per_example,
     report,
+    second_order,
     sklearn_estimators,
     stream,
 )
@@ -33,6 +34,7 @@ COMPARISONS = {
     "per_example": per_example.compare,
     "drop_in": drop_in.compare,
     "input_derivatives": input_derivatives.compare,
+    "second_order": second_order.compare,
 }
 NORMAL = {
     "gradient": Effort(18, 20, 0.05),
@@ -45,6 +47,7 @@ NORMAL = {
     "per_example": Effort(20, 10, 0.1),
     "drop_in": Effort(8, 15, 0.05),
     "input_derivatives": Effort(12, 12, 0.05),
+    "second_order": Effort(10, 12, 0.05),
 }
 QUICK = {
     "gradient": Effort(1.5, 3, 0.02),
@@ -57,6 +60,7 @@ QUICK = {
     "per_example": Effort(2, 2, 0.02),
     "drop_in": Effort(0.5, 3, 0.02),
     "input_derivatives": Effort(1.5, 3, 0.02),
+    "second_order": Effort(1.5, 3, 0.02),
 }
 
 

@@ -25,7 +25,7 @@ def compare(effort: Effort, say) -> list[dict]:
 
 def _one(problem: Problem, activation: str, effort: Effort, say) -> dict:
     say(f"gradient: {problem.network}, batch {problem.batch}, {activation}")
-    steps = _scan_length(problem)
+    steps = scan_length(problem)
     gradients = {name: _compiled(method, problem, activation) for name, method in METHODS.items()}
     difference = _difference(problem, gradients)
     memory = {name: gradient.memory_analysis().temp_size_in_bytes for name, gradient in gradients.items()}
@@ -44,7 +44,7 @@ def _one(problem: Problem, activation: str, effort: Effort, say) -> dict:
     }
 
 
-def _scan_length(problem: Problem) -> int:
+def scan_length(problem: Problem) -> int:
     """Enough steps that the start of a call does not count."""
     work = 1e10 if jax.default_backend() == "cpu" else 1e12
     return int(np.clip(work / problem.multiplications, 5, 2000))

@@ -65,6 +65,7 @@ def tables(results: dict) -> list[Table]:
     made = {
         "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
         "ensemble": _ensemble, "per_example": _per_example, "drop_in": _drop_in, "input_derivatives": _input_derivatives,
+        "second_order": _second_order,
     }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
@@ -91,15 +92,30 @@ def _met(holds: bool) -> str:
 
 
 def _gradient(results: list[dict]) -> Table:
+    title = "backprop over autodiff in gradient descent (targets: time and memory ≤ 1)"
+    return _time_and_memory(title, "backprop", results)
+
+
+def _second_order(results: list[dict]) -> Table:
+    title = "products with second derivatives over JAX's forward over reverse (targets: time and memory ≤ 1)"
+    return _time_and_memory(title, "mlpjax", results)
+
+
+def _network(row: dict) -> str:
+    sizes = row["network"].split("-")
+    return f"{sizes[0]} × {len(sizes)}" if len(sizes) > 8 else row["network"]
+
+
+def _time_and_memory(title: str, ours: str, results: list[dict]) -> Table:
     rows = []
     for row in results:
         time, memory = row["time_ratio"], row["memory_ratio"]
-        name = f"{row['network']}, {row['batch']}, {row['activation']}"
-        microseconds = _microseconds(row["microseconds_per_step"]["backprop"])
+        what = f"{row['product']}, " if "product" in row else ""
+        name = f"{what}{_network(row)}, {row['batch']}, {row['activation']}"
+        microseconds = _microseconds(row["microseconds_per_step"][ours])
         bytes_ratio = "-" if memory is None else f"{memory:.3f}"
         met = time["median"] <= 1 and (memory is None or memory <= 1)
         rows.append([name, microseconds, f"{time['median']:.3f}", _spread(time), bytes_ratio, _met(met)])
-    title = "backprop over autodiff in gradient descent (targets: time and memory ≤ 1)"
     return _table(title, ["network, batch", "µs/step", "time", "5–95 %", "memory", "met"], rows)
 
 

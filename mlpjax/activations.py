@@ -35,6 +35,8 @@ class Activation:
         d2f: the curvature `f''(z)`, likewise.
         initializer: the name of the initialiser that suits a layer followed by this activation.
         differentiable: whether the slope is any use for training; every gradient method refuses a network where it is not.
+        bend: `f''(z) / f'(z)`, likewise, where that is simple and finite: `f'' dz` is then `bend da`, and a Hessian-vector
+            product need not keep dz.
 
     A record of your own is used like any other:
 
@@ -50,16 +52,27 @@ class Activation:
     d2f: Slope = field(repr=False)
     initializer: str = field(default="glorot_uniform", compare=False, repr=False)
     differentiable: bool = field(default=True, compare=False, repr=False)
+    bend: Slope | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, z: jax.Array) -> jax.Array:
         return self.f(z)
+
+    @property
+    def piecewise_linear(self) -> bool:
+        """Whether the curvature is `straight`, 0 throughout, so that terms with it can be left out."""
+        return self.d2f is straight
+
+
+def straight(z: jax.Array, a: jax.Array) -> jax.Array:
+    """The curvature of an activation made of straight pieces: 0."""
+    return jnp.zeros_like(z)
 
 
 identity = Activation(
     "identity",
     f=lambda z: z,
     df=lambda z, a: jnp.ones_like(z),
-    d2f=lambda z, a: jnp.zeros_like(z),
+    d2f=straight,
 )
 """`f = z`, `f' = 1`, `f'' = 0` (ACT-identity). A neuron with it and a squared error is linear regression."""
 
@@ -89,6 +102,7 @@ sigmoid = Activation(
     f=jax.nn.sigmoid,
     df=lambda z, a: a * (1 - a),
     d2f=lambda z, a: a * (1 - a) * (1 - 2 * a),
+    bend=lambda z, a: 1 - 2 * a,
 )
 """`f = 1 / (1 + exp(-z))`, `f' = a (1 - a)`, `f'' = a (1 - a) (1 - 2a)` (ACT-sigmoid). Range (0, 1), slope at most 1/4."""
 
@@ -97,6 +111,7 @@ tanh = Activation(
     f=jnp.tanh,
     df=lambda z, a: 1 - a * a,
     d2f=lambda z, a: -2 * a * (1 - a * a),
+    bend=lambda z, a: -2 * a,
 )
 """`f = tanh z`, `f' = 1 - a^2`, `f'' = -2a (1 - a^2)` (ACT-tanh). Range (-1, 1), slope at most 1.
 
@@ -108,7 +123,7 @@ relu = Activation(
     # not jnp.maximum: XLA would fold it into every consumer and keep z alive for that, twice the temporary memory
     f=lambda z: jnp.where(z <= 0, 0, z),
     df=lambda z, a: (a > 0).astype(a.dtype),
-    d2f=lambda z, a: jnp.zeros_like(z),
+    d2f=straight,
     initializer="he_normal",
 )
 """`f = max(0, z)`, `f' = 1 if z > 0 else 0`, `f'' = 0` (ACT-relu). The slope at 0 is taken as 0, as in `jax.nn.relu`.
@@ -140,7 +155,7 @@ def _leaky_relu(slope: float) -> Activation:
         f"leaky_relu({slope!r})",
         f=lambda z: jnp.where(z >= 0, z, slope * z),
         df=lambda z, a: jnp.where(a >= 0, jnp.ones_like(a), slope),
-        d2f=lambda z, a: jnp.zeros_like(z),
+        d2f=straight,
         initializer="he_normal",
     )
 
@@ -176,6 +191,7 @@ def _exponential_linear(name: str, alpha: float, scale: float, initializer: str)
         f=lambda z: scale * jnp.where(z > 0, z, alpha * jnp.expm1(jnp.where(z > 0, 0, z))),
         df=lambda z, a: jnp.where(a > 0, jnp.full_like(a, scale), a + scale * alpha),
         d2f=lambda z, a: jnp.where(a > 0, jnp.zeros_like(a), a + scale * alpha),
+        bend=lambda z, a: (a <= 0).astype(a.dtype),
         initializer=initializer,
     )
 

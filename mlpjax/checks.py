@@ -40,6 +40,36 @@ def _check_dtype(number: int, layer, expected) -> None:
             )
 
 
+def check_direction(params: Params, v: Params) -> None:
+    """A direction in the space of the parameters has their shapes, layer by layer.
+
+    Raises:
+        ValueError: it has not.
+        TypeError: it does not hold real numbers.
+    """
+    expected, got = (jax.tree.map(lambda array: str(jnp.shape(array)), tree) for tree in (params, v))
+    if expected != got:
+        raise ValueError(
+            f"a direction must have the type and the shapes of the parameters, {expected}, as a gradient has; got {got}"
+        )
+    for array in jax.tree.leaves(v):
+        if not _is_real(array):
+            raise TypeError(f"a direction must hold real numbers, got dtype {jnp.result_type(array)}")
+
+
+def check_input_direction(x: Data, dx: Data) -> None:
+    """A direction in the space of the inputs has the shape of `x`.
+
+    Raises:
+        ValueError: it has not.
+        TypeError: it does not hold real numbers.
+    """
+    if jnp.shape(dx) != jnp.shape(x):
+        raise ValueError(f"dx says how each entry of x moves and must have its shape, {jnp.shape(x)}; got {jnp.shape(dx)}")
+    if not _is_real(dx):
+        raise TypeError(f"dx must hold real numbers, got dtype {jnp.result_type(dx)}")
+
+
 def check_inputs(mlp, x: Data) -> None:
     """`x` has one row an example and the network's number of features.
 

@@ -71,6 +71,8 @@ class Loss:
     Attributes:
         name: what files and the command line call it. Records are equal that have the same name and the same functions.
         target: what it takes as `y`. Shape `(n, k)`, or `(n,)` where `target.labels`.
+        likelihood: whether the value is, but for a term without `z`, the negative log-likelihood of an exponential family
+            whose mean is `inverse_link(z)`.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Loss:
     curvature: Callable[[jax.Array, jax.Array, jax.Array], jax.Array] = field(repr=False)
     inverse_link: Callable[[jax.Array], jax.Array] = field(repr=False)
     target: Target = field(default=NUMBERS, compare=False, repr=False)
+    likelihood: bool = field(default=False, compare=False, repr=False)
 
 
 def _flat(z, y, v):
@@ -92,6 +95,7 @@ squared_error = Loss(
     delta=lambda z, y: 2 * (z - y),
     curvature=lambda z, y, v: 2 * v,
     inverse_link=lambda z: z,
+    likelihood=True,
 )
 """`sum (z - y)^2`, delta `2 (z - y)`, curvature `2 v`, prediction `z` (LOSS-squared_error): the lecture's loss."""
 
@@ -101,6 +105,7 @@ l2_loss = Loss(
     delta=lambda z, y: z - y,
     curvature=lambda z, y, v: v,
     inverse_link=lambda z: z,
+    likelihood=True,
 )
 """`sum (z - y)^2 / 2`, delta `z - y`, curvature `v`, prediction `z` (LOSS-l2_loss): half the squared error."""
 
@@ -200,6 +205,7 @@ sigmoid_binary_cross_entropy = Loss(
     curvature=_sigmoid_curvature,
     inverse_link=jax.nn.sigmoid,
     target=SHARES,
+    likelihood=True,
 )
 """`sum -y log p - (1 - y) log(1 - p)`, delta `p - y`, curvature `p (1 - p) v`, prediction `p = sigmoid(z)`.
 
@@ -236,6 +242,7 @@ softmax_cross_entropy = Loss(
     curvature=_softmax_curvature,
     inverse_link=_softmax,
     target=DISTRIBUTIONS,
+    likelihood=True,
 )
 """`-sum y log p`, delta `p sum(y) - y`, curvature `sum(y) p (v - <p, v>)`, prediction `p = softmax(z)`.
 
@@ -260,6 +267,7 @@ softmax_cross_entropy_with_integer_labels = Loss(
     curvature=lambda z, y, v: _softmax_curvature(z, _one_hot(z, y), v),
     inverse_link=_softmax,
     target=LABELS,
+    likelihood=True,
 )
 """`-log p[y]`, delta `p - onehot(y)`, curvature `p (v - <p, v>)`, prediction `p = softmax(z)`.
 
@@ -307,6 +315,7 @@ poisson_loss = Loss(
     curvature=lambda z, y, v: jnp.exp(z) * v,
     inverse_link=jnp.exp,
     target=COUNTS,
+    likelihood=True,
 )
 """`sum exp(z) - y z`, delta `exp(z) - y`, curvature `exp(z) v`, prediction `exp(z)`, the rate (LOSS-poisson_loss).
 
@@ -362,6 +371,7 @@ def _at_output(loss: Loss, activation: Activation) -> Loss:
         curvature=curvature,
         inverse_link=lambda z: loss.inverse_link(f(z)),
         target=loss.target,
+        likelihood=loss.likelihood,
     )
 
 

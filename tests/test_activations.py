@@ -51,6 +51,17 @@ def test_slope_and_curvature_are_the_derivatives(name):
     np.testing.assert_allclose(f.d2f(z, f(z)), derivative(derivative(REFERENCE[name]))(z), rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", [name for name, f in SMOOTH.items() if f.bend])
+def test_bend_is_curvature_over_slope(name):
+    f, z = SMOOTH[name], AWAY_FROM_KINKS
+    np.testing.assert_allclose(f.bend(z, f(z)) * f.df(z, f(z)), f.d2f(z, f(z)), rtol=1e-11, atol=1e-14)
+
+
+def test_what_is_made_of_straight_pieces():
+    straight = {name for name, f in SMOOTH.items() if f.piecewise_linear}
+    assert straight == {"identity", "relu", "leaky_relu(0.01)", "leaky_relu(0.3)"}
+
+
 @pytest.mark.parametrize("name", SMOOTH)
 def test_slope_at_zero_is_that_of_jax_nn(name):
     zero = jnp.zeros(1)

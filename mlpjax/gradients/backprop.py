@@ -147,7 +147,13 @@ def backwards(
         mlp, params, trace, examples: as in `deltas`.
         wait: `wait(gradient.W, delta)` is delta, but no sooner than what it is to wait for.
     """
-    delta = last_delta(mlp, trace, examples)
+    return backwards_from(mlp, params, trace, last_delta(mlp, trace, examples), wait)
+
+
+def backwards_from(
+    mlp: MLP, params: Params, trace: Trace, delta: Delta, wait: Callable[[Array, Array], Array] = after
+) -> Iterator[Layer]:
+    """`backwards` from any delta of the last layer: what a vector of the logits becomes in the parameters, layer by layer."""
     for l in range(len(params) - 1, -1, -1):
         W = transposed(trace.a[l], delta) @ delta if l else trace.a[0].T @ delta
         yield Layer(W=W, b=jnp.sum(delta, axis=0))

@@ -1,8 +1,9 @@
 """What every gradient method has in common: one signature, one register, one refusal."""
 
 import functools
+from collections.abc import Callable
 
-from mlpjax.network import MLP, compiled
+from mlpjax.network import MLP, P, R, compiled
 from mlpjax.types import GradFn
 
 METHODS: dict[str, GradFn] = {}
@@ -15,13 +16,13 @@ def gradient_method(function: GradFn) -> GradFn:
     return METHODS[function.__name__]
 
 
-def differentiable(function: GradFn) -> GradFn:
-    """Make a gradient method refuse networks that have no slope to train with."""
+def differentiable(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function of a network refuse those that have no slope to train with."""
 
     @functools.wraps(function)
-    def of_differentiable(mlp, *args, **kwargs):
-        check_differentiable(mlp)
-        return function(mlp, *args, **kwargs)
+    def of_differentiable(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_differentiable(args[0])  # type: ignore[arg-type]
+        return function(*args, **kwargs)
 
     return of_differentiable
 

@@ -13,7 +13,7 @@ SMALL = 2**17
 """Multiplications in a product up to which the copy pays; in a large one it costs more than it saves."""
 
 
-def transposed(a: Float[Array, "n d"], delta: Float[Array, "n k"]) -> Float[Array, "d n"]:
+def transposed(a: Float[Array, "n d"], delta: Float[Array, "_ k"]) -> Float[Array, "d n"]:
     """`a.T`; for a small product with `delta` on a CPU, a copy made no sooner than `delta`."""
     if a.size * delta.shape[1] > SMALL:
         return a.T
