@@ -9,19 +9,16 @@ adds them in a matrix product.
 """
 
 import functools
-from typing import Any, TypeAlias
 
 import jax
-import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
+from mlpjax.activations import identity
+from mlpjax.gradients.forward_mode import push_forward
 from mlpjax.gradients.method import check_differentiable
 from mlpjax.network import MLP, compiled, forward_pass, inputs
-from mlpjax.types import Data, Layer, Params
-
-Tangent: TypeAlias = Float[Array, "..."] | SymbolicZero
-"""How an array moves; an array that rests has a symbolic zero."""
+from mlpjax.types import Data, Params
 
 
 @compiled
@@ -47,6 +44,7 @@ def apply(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
         ValueError: the shapes of params or x do not fit the network; or, where it is differentiated, an activation has no slope.
         TypeError: x does not hold real numbers.
 
+    >>> import jax.numpy as jnp
     >>> from mlpjax import init
     >>> mlp = MLP((4, 3, 1), "tanh")
     >>> params, x = init(mlp, jax.random.key(0)), jnp.ones((5, 4))
@@ -70,22 +68,7 @@ def _logits(mlp: MLP, params: Params, x: Float[Array, "n d"]) -> Float[Array, "n
 def _(mlp, primals, tangents):
     """FM1 and FM2, with inputs that may move too."""
     check_differentiable(mlp)
-    (params, x), (dparams, dx) = primals, tangents
+    params, x = primals
+    dparams, dx = jax.tree.map(lambda moves: None if isinstance(moves, SymbolicZero) else moves, tangents)
     trace = forward_pass(mlp, params, x)
-    dz = _tangent(x, dx, params[0], dparams[0])
-    for l, f in enumerate(mlp.activations, 1):
-        da = dz if _rests(dz) else f.df(trace.z[l - 1], trace.a[l]) * dz
-        dz = _tangent(trace.a[l], da, params[l], dparams[l])
-    return trace.z[-1], dz
-
-
-def _tangent(a: Float[Array, "n d"], da: Tangent, layer: Layer, moves: Layer) -> Tangent:
-    """`da W + a dW + db`, without the products with what rests, which XLA would compute."""
-    factors: tuple[tuple[Any, Any], ...] = ((da, layer.W), (a, moves.W))
-    terms = [left @ right for left, right in factors if not (_rests(left) or _rests(right))]
-    terms += [] if _rests(moves.b) else [jnp.broadcast_to(moves.b, (a.shape[0], layer.b.shape[0]))]
-    return sum(terms[1:], terms[0]) if terms else da
-
-
-def _rests(tangent: Tangent) -> bool:
-    return isinstance(tangent, SymbolicZero)
+    return trace.z[-1], push_forward(mlp, params, trace, dparams, dx, hold=identity)

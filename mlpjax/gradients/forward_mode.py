@@ -1,5 +1,8 @@
 """Forward mode by hand: how the loss moves when the parameters do, pushed through the network from its input."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -9,11 +12,17 @@ from jaxtyping import Array, Float
 from mlpjax import checks, penalties
 from mlpjax.gradients.backprop import last_delta
 from mlpjax.gradients.method import differentiable, gradient_method
+from mlpjax.gradients.schedule import apart
 from mlpjax.network import MLP, batch, compiled, forward_pass, objective
-from mlpjax.types import Data, Params, Penalty, Scalar, Trace
+from mlpjax.types import Data, Layer, Params, Penalty, Scalar, Trace
+
+Moves: TypeAlias = Float[Array, "..."] | None
+"""How an array moves; `None` for one that rests."""
 
 
-def tangents(mlp: MLP, params: Params, trace: Trace, tangent: Params, dx: Float[Array, "n d"] | None = None) -> Trace:
+def tangents(
+    mlp: MLP, params: Params, trace: Trace, tangent: Params, dx: Moves = None, hold: Callable[[Array], Array] = apart
+) -> Trace:
     """How all that the forward pass computes moves when the parameters move by `tangent` and the input by dx (FM1, FM2).
 
     - FM1: `dz[0] = x dW[0] + db[0]`, and `dx W[0]` where the input moves
@@ -23,27 +32,34 @@ def tangents(mlp: MLP, params: Params, trace: Trace, tangent: Params, dx: Float[
         mlp: the network.
         params: its parameters.
         trace: what `forward` remembered.
-        tangent: a direction in the space of the parameters.
-        dx: a direction in the space of the inputs; `None` for one that rests.
+        tangent: a direction in the space of the parameters; `None` in place of an array that rests.
+        dx: a direction in the space of the inputs.
+        hold: what each dz passes through; `identity` where JAX is to transpose the map from directions to tangents.
 
     Returns:
-        The tangents of `trace`, of its shapes.
+        The tangents of `trace`, of its shapes; `None` for what rests.
     """
-    dz = trace.a[0] @ tangent[0].W + tangent[0].b
-    das, dzs = [jnp.zeros_like(trace.a[0])], [dz]
-    if dx is not None:
-        das, dzs = [dx], [dx @ params[0].W + dz]
+    das, dzs = [dx], [_layer_tangent(trace.a[0], dx, params[0], tangent[0], hold)]
     for l, f in enumerate(mlp.activations, 1):
-        das.append(f.df(trace.z[l - 1], trace.a[l]) * dzs[-1])
-        dzs.append(das[-1] @ params[l].W + trace.a[l] @ tangent[l].W + tangent[l].b)
-    return Trace(tuple(das), tuple(dzs))
+        das.append(None if dzs[-1] is None else f.df(trace.z[l - 1], trace.a[l]) * dzs[-1])
+        dzs.append(_layer_tangent(trace.a[l], das[-1], params[l], tangent[l], hold))
+    return Trace(tuple(das), tuple(dzs))  # type: ignore[arg-type]
+
+
+def _layer_tangent(a: Float[Array, "n d"], da: Moves, layer: Layer, moves: Layer, hold: Callable[[Array], Array]) -> Moves:
+    """`da W + a dW + db`, without the products with what rests, which XLA would compute."""
+    factors = ((da, layer.W), (a, moves.W))
+    terms = [left @ right for left, right in factors if left is not None and right is not None]
+    if moves.b is not None:
+        terms.append(jnp.broadcast_to(moves.b, (a.shape[0], layer.b.shape[0])))
+    return hold(sum(terms[1:], terms[0])) if terms else None
 
 
 def push_forward(
-    mlp: MLP, params: Params, trace: Trace, tangent: Params, dx: Float[Array, "n d"] | None = None
+    mlp: MLP, params: Params, trace: Trace, tangent: Params, dx: Moves = None, hold: Callable[[Array], Array] = apart
 ) -> Float[Array, "n k"]:
     """How the logits move: the last of the `tangents`, shape (n, sizes[-1])."""
-    return tangents(mlp, params, trace, tangent, dx).z[-1]
+    return tangents(mlp, params, trace, tangent, dx, hold).z[-1]
 
 
 def direction(params: Params, v: Params) -> Params:
