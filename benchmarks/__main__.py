@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import driver, ensemble, epoch, gradient, peak, report, sklearn_estimators, stream
+from benchmarks import driver, ensemble, epoch, gradient, memory, peak, report, sklearn_estimators, stream
 from benchmarks.timing import BUSY, PAUSE, Effort
 
 COMPARISONS = {
@@ -18,6 +18,7 @@ COMPARISONS = {
     "stream": stream.compare,
     "sklearn": sklearn_estimators.compare,
     "ensemble": ensemble.compare,
+    "memory": memory.compare,
 }
 NORMAL = {
     "gradient": Effort(18, 20, 0.05),
@@ -27,6 +28,7 @@ NORMAL = {
     "stream": Effort(60, 1, 0),
     "sklearn": Effort(15, 8, 0.1),
     "ensemble": Effort(20, 8, 0.2),
+    "memory": Effort(60, 12, 0.1),
 }
 QUICK = {
     "gradient": Effort(1.5, 3, 0.02),
@@ -36,6 +38,7 @@ QUICK = {
     "stream": Effort(5, 1, 0),
     "sklearn": Effort(2, 2, 0.02),
     "ensemble": Effort(2, 2, 0.02),
+    "memory": Effort(4, 2, 0.02),
 }
 
 

@@ -64,7 +64,7 @@ def tables(results: dict) -> list[Table]:
     """A table for each comparison that was made."""
     made = {
         "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
-        "ensemble": _ensemble,
+        "ensemble": _ensemble, "memory": _memory,
     }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
@@ -172,6 +172,17 @@ def _ensemble(results: list[dict]) -> Table:
     title = f"{row['networks']} networks of {row['network']}, batch {row['batch']}: one after another over one call (target: ≥ 3)"
     columns = ["devices", "µs/step", "alone", "ratio", "5–95 %", "met", "4 depths", "alone"]
     return _table(title, columns, rows)
+
+
+def _memory(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        rows.append([row["what"]])
+        for name, held in row["temporary_bytes"].items():
+            time = row["time_ratio"][name]
+            bytes_ratio = f"{row['memory_ratio'][name]:.3f}"
+            rows.append([f"  {name}", f"{held / 2**20:,.1f}", bytes_ratio, f"{time['median']:.3f}", _spread(time)])
+    return _table("temporary memory, and the time for it, over the first of each", ["", "MiB", "memory", "time", "5–95 %"], rows)
 
 
 def _driver(results: list[dict]) -> Table:
