@@ -14,6 +14,7 @@ from benchmarks import (
     epoch,
     gradient,
     input_derivatives,
+    memory,
     peak,
     per_example,
     report,
@@ -24,44 +25,20 @@ from benchmarks import (
 from benchmarks.timing import BUSY, PAUSE, Effort
 
 COMPARISONS = {
-    "gradient": gradient.compare,
-    "epoch": epoch.compare,
-    "peak": peak.compare,
-    "driver": driver.compare,
-    "stream": stream.compare,
-    "sklearn": sklearn_estimators.compare,
-    "ensemble": ensemble.compare,
-    "per_example": per_example.compare,
-    "drop_in": drop_in.compare,
-    "input_derivatives": input_derivatives.compare,
-    "second_order": second_order.compare,
+    "gradient": (gradient.compare, Effort(18, 20, 0.05), Effort(1.5, 3, 0.02)),
+    "epoch": (epoch.compare, Effort(30, 12, 0.1), Effort(2, 2, 0.02)),
+    "peak": (peak.compare, Effort(20, 20, 0.05), Effort(2, 3, 0.02)),
+    "driver": (driver.compare, Effort(40, 20, 0.3), Effort(2, 3, 0.02)),
+    "stream": (stream.compare, Effort(60, 1, 0), Effort(5, 1, 0)),
+    "sklearn": (sklearn_estimators.compare, Effort(15, 8, 0.1), Effort(2, 2, 0.02)),
+    "ensemble": (ensemble.compare, Effort(20, 8, 0.2), Effort(2, 2, 0.02)),
+    "per_example": (per_example.compare, Effort(20, 10, 0.1), Effort(2, 2, 0.02)),
+    "drop_in": (drop_in.compare, Effort(8, 15, 0.05), Effort(0.5, 3, 0.02)),
+    "input_derivatives": (input_derivatives.compare, Effort(12, 12, 0.05), Effort(1.5, 3, 0.02)),
+    "second_order": (second_order.compare, Effort(10, 12, 0.05), Effort(1.5, 3, 0.02)),
+    "memory": (memory.compare, Effort(60, 12, 0.1), Effort(4, 2, 0.02)),
 }
-NORMAL = {
-    "gradient": Effort(18, 20, 0.05),
-    "epoch": Effort(30, 12, 0.1),
-    "peak": Effort(20, 20, 0.05),
-    "driver": Effort(40, 20, 0.3),
-    "stream": Effort(60, 1, 0),
-    "sklearn": Effort(15, 8, 0.1),
-    "ensemble": Effort(20, 8, 0.2),
-    "per_example": Effort(20, 10, 0.1),
-    "drop_in": Effort(8, 15, 0.05),
-    "input_derivatives": Effort(12, 12, 0.05),
-    "second_order": Effort(10, 12, 0.05),
-}
-QUICK = {
-    "gradient": Effort(1.5, 3, 0.02),
-    "epoch": Effort(2, 2, 0.02),
-    "peak": Effort(2, 3, 0.02),
-    "driver": Effort(2, 3, 0.02),
-    "stream": Effort(5, 1, 0),
-    "sklearn": Effort(2, 2, 0.02),
-    "ensemble": Effort(2, 2, 0.02),
-    "per_example": Effort(2, 2, 0.02),
-    "drop_in": Effort(0.5, 3, 0.02),
-    "input_derivatives": Effort(1.5, 3, 0.02),
-    "second_order": Effort(1.5, 3, 0.02),
-}
+"""Each comparison, by name, with the effort that it is worth and that of `--quick`."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -80,7 +57,7 @@ def main() -> None:
         console.print(f"[dim]{time.perf_counter() - start:5.0f} s[/]  {line}", highlight=False)
 
     names = [arguments.only] if arguments.only else list(COMPARISONS)
-    efforts = QUICK if arguments.quick else NORMAL
+    efforts = {name: COMPARISONS[name][2 if arguments.quick else 1] for name in names}
     results = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": report.machine(),
@@ -89,10 +66,10 @@ def main() -> None:
             "quick": arguments.quick,
             "pause_seconds": PAUSE,
             "busy": BUSY,
-            "effort": {name: efforts[name]._asdict() for name in names},
+            "effort": {name: effort._asdict() for name, effort in efforts.items()},
         },
     }
-    results |= {name: COMPARISONS[name](efforts[name], say) for name in names}
+    results |= {name: COMPARISONS[name][0](effort, say) for name, effort in efforts.items()}
     results["seconds"] = round(time.perf_counter() - start)
     for table in report.tables(results):
         console.print(table)

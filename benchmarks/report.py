@@ -65,7 +65,7 @@ def tables(results: dict) -> list[Table]:
     made = {
         "gradient": _gradient, "epoch": _epoch, "peak": _peak, "driver": _driver, "stream": _stream, "sklearn": _sklearn,
         "ensemble": _ensemble, "per_example": _per_example, "drop_in": _drop_in, "input_derivatives": _input_derivatives,
-        "second_order": _second_order,
+        "second_order": _second_order, "memory": _memory,
     }  # fmt: skip
     return [table(results[name]) for name, table in made.items() if name in results]
 
@@ -232,6 +232,17 @@ def _input_derivatives(results: list[dict]) -> Table:
     row = results[0]
     title = f"laplacian over the trace of jax.hessian, {row['hidden']} tanh, batch {row['batch']} (memory target: ≤ 0.25)"
     return _table(title, ["inputs", "µs", "time", "5–95 %", "≤ 1", "≤ ½", "kB", "memory", "met"], rows)
+
+
+def _memory(results: list[dict]) -> Table:
+    rows = []
+    for row in results:
+        rows.append([row["what"]])
+        for name, held in row["temporary_bytes"].items():
+            time = row["time_ratio"][name]
+            bytes_ratio = f"{row['memory_ratio'][name]:.3f}"
+            rows.append([f"  {name}", f"{held / 2**20:,.1f}", bytes_ratio, f"{time['median']:.3f}", _spread(time)])
+    return _table("temporary memory, and the time for it, over the first of each", ["", "MiB", "memory", "time", "5–95 %"], rows)
 
 
 def _driver(results: list[dict]) -> Table:
