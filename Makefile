@@ -2,8 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 BIN = $(VENV)/bin
+MKDOCS = NO_MKDOCS_2_WARNING=1 PYTHONPATH=docs/tooling PYTHONDONTWRITEBYTECODE=1 $(BIN)/mkdocs
 
-.PHONY: train test test-slow lint bench clean
+.PHONY: train test test-slow lint bench docs docs-check serve clean
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.dev
@@ -23,8 +24,22 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
+docs: $(VENV)/.docs docs/tooling/node_modules
+	$(MKDOCS) build --strict $(ARGS)
+
+docs-check: docs/tooling/node_modules
+	node docs/tooling/browser.mjs site $(ARGS)
+
+serve: $(VENV)/.docs docs/tooling/node_modules
+	$(MKDOCS) serve $(ARGS)
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site docs/tooling/node_modules
+
+docs/tooling/node_modules: docs/tooling/package-lock.json
+	@command -v npm >/dev/null || { echo "the site needs Node.js 20 or newer, with npm, for its formulas"; exit 1; }
+	cd docs/tooling && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 $(VENV)/.%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"mlpjax needs Python 3.11 or newer, and $(PYTHON) is {sys.version.split()[0]}: try make PYTHON=python3.13 …")'

@@ -75,13 +75,9 @@ def ids_in(paths) -> set[str]:
 
 
 def test_every_equation_has_a_derivation_a_function_and_a_test():
-    derived = [
-        IDS.match(line.removeprefix("### "))
-        for line in (ROOT / "docs/equations.md").read_text().splitlines()
-        if line.startswith("### ")
-    ]
-    assert all(derived), "a heading of docs/equations.md does not begin with an id"
-    derived = [match.group() for match in derived]
+    headings = re.findall(r"^### (\S+) · ", "".join(path.read_text() for path in (ROOT / "docs/book").glob("*.md")), re.M)
+    derived = [heading for heading in headings if IDS.fullmatch(heading)]
+    assert derived == headings, "a heading of the book has an id that is not known here"
     assert len(derived) == len(set(derived))
     assert set(derived) == ids_in(modules()) == ids_in((ROOT / "tests").glob("test_*.py"))
 
@@ -152,3 +148,24 @@ def test_versions_agree():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert mlpjax.__version__ == version
     assert f"version: {version}" in (ROOT / "CITATION.cff").read_text()
+
+
+ARGUMENTS = re.compile(r"^Args:\n((?:[ ]{4,}.*\n?|\n(?=[ ]{4}))+)", re.M)
+
+
+def described(function: ast.FunctionDef) -> list[str]:
+    """The names under "Args" in the docstring of a function, those that share a line too."""
+    section = ARGUMENTS.search(ast.get_docstring(function) or "")
+    lines = section[1].splitlines() if section else []
+    heads = [line.strip().partition(": ")[0] for line in lines if re.match(r" {4}\S.*: ", line)]
+    return [name.strip(" *") for head in heads for name in head.split(",")]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_docstring_describes_an_argument_that_does_not_exist(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args
+            taken = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+            unknown = set(described(node)) - {argument.arg for argument in taken if argument}
+            assert not unknown, f"{path.name}: the docstring of {node.name} describes {', '.join(sorted(unknown))}"

@@ -25,7 +25,7 @@ from mlpjax.types import Data, GradFn, Layer, Params, Penalty, Scalar, Trace
 
 @functools.cache
 def recomputing(every: int | None = None) -> GradFn:
-    """`backprop` that keeps the input of every k-th layer alone, and computes the rest of the trace a second time.
+    """`backprop` that keeps the input of every k-th layer alone, and computes the rest of the trace a second time (RECOMPUTE).
 
     Args:
         every: how many layers a segment has; the root of their number, rounded up, unless given.

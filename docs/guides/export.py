@@ -1,0 +1,22 @@
+# %% [markdown]
+# # Export a prediction
+#
+# A trained run becomes one file that needs only JAX to run, preprocessing included, on CPU, CUDA, ROCm and TPU and for any
+# number of rows.
+
+# %% tags=["hide"]
+# %%
+# !mlpjax train iris --out run --epochs 30 | tail -6
+# %%
+# !mlpjax export run -o iris.jaxexport
+# %% [markdown]
+# ## Run it with JAX alone
+# %%
+from pathlib import Path
+
+import workplace  # noqa: F401
+from jax import export
+
+artifact = export.deserialize(bytearray(Path("iris.jaxexport").read_bytes()))
+print(artifact.in_avals, "→", artifact.out_avals)
+print(artifact.platforms)

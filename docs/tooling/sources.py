@@ -1,0 +1,116 @@
+"""The source of functions, records and tests, found by name or by the ids in their docstrings."""
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+HEADING = re.compile(r"^### ([A-Z][A-Z0-9]*(?:-\w+)?) · (.+)$", re.M)
+NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:-\w+)?")
+
+
+class Source(NamedTuple):
+    """A definition and where it stands.
+
+    Attributes:
+        path: of its file, from the root of the project.
+        name: of the function, class or record.
+        text: of the definition, without its docstring.
+        docstring: of the definition.
+        slow: whether it is a test that is marked so, or all of whose parameters are.
+    """
+
+    path: str
+    name: str
+    text: str
+    docstring: str
+    slow: bool = False
+
+
+@functools.cache
+def definitions(path: Path) -> dict[str, Source]:
+    """Every function, class and record of a file."""
+    text = path.read_text(encoding="utf-8")
+    lines, body = text.splitlines(), ast.parse(text).body
+    found = {}
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = _definition(path, node.name, node, lines, ast.get_docstring(node) or "", _slow(node))
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name):
+                found[target.id] = _definition(path, target.id, node, lines, _string(after) or "")
+    return found
+
+
+def _definition(path: Path, name: str, node: ast.stmt, lines: list[str], docstring: str, slow: bool = False) -> Source:
+    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+    kept = set(range(first, node.end_lineno + 1))
+    body = getattr(node, "body", [])
+    if body and _string(body[0]) is not None:
+        kept -= set(range(body[0].lineno, body[0].end_lineno + 1))
+    text = "\n".join(lines[line - 1] for line in sorted(kept))
+    return Source(str(path.relative_to(ROOT)), name, text, docstring, slow)
+
+
+def _string(node: ast.stmt | None) -> str | None:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return node.value.value
+    return None
+
+
+def _slow(node: ast.stmt) -> bool:
+    return any(ast.unparse(decorator) == "pytest.mark.slow" for decorator in getattr(node, "decorator_list", []))
+
+
+def defined(dotted: str) -> Source | None:
+    """The definition of `mlpjax.gradients.backprop.deltas`, for a method that of its class, or None where there is none."""
+    module, _, name = dotted.rpartition(".")
+    path = ROOT / (module.replace(".", "/") + ".py")
+    path = path if path.is_file() else ROOT / module.replace(".", "/") / "__init__.py"
+    if not path.is_file():
+        return defined(module) if "." in module else None
+    found = definitions(path).get(name)
+    exported = _imports(path).get(name)
+    return found or (defined(exported) if exported else None)
+
+
+@functools.cache
+def _imports(path: Path) -> dict[str, str]:
+    """What a module passes on from others, by name."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    imports = [node for node in body if isinstance(node, ast.ImportFrom) and node.module]
+    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+
+
+@functools.cache
+def tests() -> tuple[Source, ...]:
+    """Every test, in the order of the files."""
+    files = sorted((ROOT / "tests").glob("test_*.py"))
+    return tuple(source for path in files for name, source in definitions(path).items() if name.startswith("test_"))
+
+
+def tests_of(equation: str) -> list[Source]:
+    """The tests whose docstrings name an equation, the quick ones first."""
+    named = [test for test in tests() if equation in NAME.findall(test.docstring)]
+    return sorted(named, key=lambda test: test.slow)
+
+
+class Equation(NamedTuple):
+    """An equation of the book: its id, its title, its page."""
+
+    id: str
+    title: str
+    page: str
+
+
+def equations() -> Iterator[Equation]:
+    """Every equation of the book, in its order."""
+    docs = ROOT / "docs"
+    for path in sorted(docs.rglob("*.md")):
+        if "tooling" not in path.parts:
+            for match in HEADING.finditer(path.read_text(encoding="utf-8")):
+                yield Equation(match[1], match[2], path.relative_to(docs).as_posix())
