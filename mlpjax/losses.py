@@ -230,9 +230,19 @@ def _softmax_value(z, y):
     return jnp.sum(y * (jnp.log(total) - shifted), axis=1)
 
 
+def inner(u: jax.Array, v: jax.Array) -> jax.Array:
+    """The inner product of each row of u with that of v, a column.
+
+    >>> inner(jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 4.0]])).tolist()
+    [[11.0]]
+    """
+    # a product of matrices: the sum, where one of the two is repeated by vmap, comes out wrong on CPUs (XLA of jaxlib 0.10)
+    return (u * v) @ jnp.ones((u.shape[1], 1), u.dtype)
+
+
 def _softmax_curvature(z, y, v):
     p = _softmax(z)
-    return jnp.sum(y, axis=1, keepdims=True) * p * (v - jnp.sum(p * v, axis=1, keepdims=True))
+    return jnp.sum(y, axis=1, keepdims=True) * p * (v - inner(p, v))
 
 
 softmax_cross_entropy = Loss(

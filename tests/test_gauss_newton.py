@@ -16,6 +16,8 @@ from mlpjax.gradients import (
     ggn_diagonal,
     ggnvp,
     hessian,
+    hvp,
+    jvp,
     kfac_factors,
 )
 from mlpjax.network import shares
@@ -211,3 +213,29 @@ def test_bad_input():
         fisher_vector_product(MLP((3, 2)), params, x, params, weights=jnp.ones(2))
     with pytest.raises(ValueError, match="whose slope is 0"):
         ggn_diagonal(MLP((2, 3, 1), "step"), params, x, y)
+
+
+MANY = {
+    "hvp": lambda mlp, params, x, y, v: hvp(mlp, params, x, y, v)[2],
+    "ggnvp": ggnvp,
+    "fisher_vector_product": lambda mlp, params, x, y, v: fisher_vector_product(mlp, params, x, v),
+    "empirical_fisher_vector_product": empirical_fisher_vector_product,
+    "jvp": lambda mlp, params, x, y, v: jvp(mlp, params, x, y, v)[1],
+}
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "squared_error"])
+@pytest.mark.parametrize("name", MANY)
+def test_many_directions_at_once_in_single_precision(name, loss):
+    """XLA has fused sums over the outputs into wrong numbers, from 16 directions and 256 examples on."""
+    mlp = MLP((8, 16, 10), "tanh", LOSSES[loss])
+    params, x, y, _, _ = problem(mlp, n=256)
+    vs = jax.tree.map(lambda leaf: jax.random.normal(jax.random.key(3), (32, *leaf.shape)), params)
+
+    def products(params, x, y, vs):
+        return jax.vmap(lambda v: MANY[name](mlp, params, x, y, v))(vs)
+
+    given = params, x, y, vs
+    single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), given)
+    got, expected = (ravel_pytree(f(*g))[0] for f, g in ((jax.jit(products), single), (products, given)))
+    assert jnp.linalg.norm(got - expected) <= 1e-5 * jnp.linalg.norm(expected)

@@ -140,3 +140,19 @@ def test_at_output_chains_the_slope():
     a = jnp.tanh(z)
     np.testing.assert_allclose(loss.delta(z, y), -2 * (y - a) * (1 - a**2), rtol=1e-14)
     np.testing.assert_allclose(loss.inverse_link(z), a)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_many_directions_at_once_in_single_precision(name):
+    """XLA has fused the softmax's curvature into wrong numbers, from 16 directions and 256 examples on."""
+    loss = LOSSES[name]
+    keys = jax.random.split(jax.random.key(0), 3)
+    z, v = jax.random.normal(keys[0], (256, 10)), jax.random.normal(keys[1], (16, 256, 10))
+    y = targets(loss, keys[2], 256, 10)
+
+    def curvatures(z, y, v):
+        return jax.vmap(lambda v: loss.curvature(z, y, v))(v)
+
+    single = [t.astype(jnp.float32) if jnp.issubdtype(t.dtype, jnp.floating) else t for t in (z, y, v)]
+    expected = curvatures(z, y, v)
+    np.testing.assert_allclose(jax.jit(curvatures)(*single), expected, atol=1e-5 * float(jnp.abs(expected).max()))

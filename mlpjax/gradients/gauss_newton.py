@@ -14,7 +14,7 @@ from mlpjax.gradients.backprop import backwards_from
 from mlpjax.gradients.forward_mode import direction, push_forward
 from mlpjax.gradients.method import differentiable
 from mlpjax.gradients.schedule import weighted
-from mlpjax.losses import Loss
+from mlpjax.losses import Loss, inner
 from mlpjax.network import MLP, batch, compiled, forward_pass, shares
 from mlpjax.types import Data, Params, Penalty
 
@@ -117,7 +117,7 @@ def empirical_fisher_vector_product(
 
     def of_given_targets(z: Logits, dz: Logits) -> Logits:
         delta = mlp.loss.delta(z, examples.y)
-        return delta * jnp.sum(delta * dz, axis=1, keepdims=True)
+        return delta * inner(delta, dz)
 
     return _sandwich(mlp, params, examples.x, examples.share, direction(params, v), of_given_targets)
 
