@@ -6,10 +6,11 @@
 # call.
 
 # %% tags=["hide"]
+from figures import SHADES, embedded, subplots
+
 # %%
 import jax
 import numpy as np
-from figures import SHADES, embedded, subplots
 
 from mlpjax import MLP, selection
 

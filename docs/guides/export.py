@@ -5,16 +5,20 @@
 # number of rows.
 
 # %% tags=["hide"]
+import workplace  # noqa: F401
+
 # %%
 # !mlpjax train iris --out run --epochs 30 | tail -6
+
 # %%
 # !mlpjax export run -o iris.jaxexport
+
 # %% [markdown]
 # ## Run it with JAX alone
+
 # %%
 from pathlib import Path
 
-import workplace  # noqa: F401
 from jax import export
 
 artifact = export.deserialize(bytearray(Path("iris.jaxexport").read_bytes()))

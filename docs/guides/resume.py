@@ -9,20 +9,25 @@
 # impatient hand would.
 
 # %% tags=["hide"]
+import workplace  # noqa: F401
+
 # %%
 # !timeout --signal=INT 12 mlpjax train digits --out run --epochs 4000 | tail -4
+
 # %% [markdown]
 # What was learned is kept, and `--resume` goes on from it. With `--epochs` it goes on to another number of them.
+
 # %%
 # !mlpjax train digits --out run --resume --epochs 20 2>&1 | tail -12
+
 # %% [markdown]
 # ## In a program
 #
 # `Checkpoints` names a folder and how often to write to it. The same call again goes on from what it finds there.
+
 # %%
 import jax
 import numpy as np
-import workplace  # noqa: F401
 
 from mlpjax import MLP, Checkpoints, fit, init
 

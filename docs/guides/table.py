@@ -9,10 +9,11 @@
 # Six hundred houses, with a price in thousands, numbers, a category, an id that says nothing, and gaps, as tables have them.
 
 # %% tags=["hide"]
+import workplace  # noqa: F401
+
 # %%
 import numpy as np
 import pandas as pd
-import workplace  # noqa: F401
 
 random = np.random.default_rng(0)
 n = 600
