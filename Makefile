@@ -4,7 +4,7 @@ ARGS ?=
 BIN = $(VENV)/bin
 MKDOCS = NO_MKDOCS_2_WARNING=1 PYTHONPATH=docs/tooling PYTHONDONTWRITEBYTECODE=1 $(BIN)/mkdocs
 
-.PHONY: train test test-slow lint bench docs docs-check serve clean
+.PHONY: train test test-slow lint bench docs docs-check docs-test serve clean
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.dev
@@ -26,6 +26,9 @@ bench: $(VENV)/.bench
 
 docs: $(VENV)/.docs docs/tooling/node_modules
 	$(MKDOCS) build --strict $(ARGS)
+
+docs-test: $(VENV)/.docs docs/tooling/node_modules
+	$(BIN)/python -m pytest --numprocesses auto tests/site $(ARGS)
 
 docs-check: docs/tooling/node_modules
 	node docs/tooling/browser.mjs site $(ARGS)

@@ -1,10 +1,9 @@
-// A formula or table wider than the screen scrolls by itself: then the keyboard must reach it.
-function reach() {
-  for (const element of document.querySelectorAll(".formula, .md-typeset table:not([class]), .md-typeset pre > code, .jp-RenderedHTMLCommon")) {
-    if (element.scrollWidth > element.clientWidth) element.setAttribute("tabindex", "0");
-    else if (element.dataset.ours) element.removeAttribute("tabindex");
+// What is wider than the screen scrolls by itself: then the keyboard must reach it.
+const WIDE = ".formula, .md-typeset table:not([class]), .md-typeset pre, .jp-OutputArea-output, .jp-InputArea-editor";
+const watcher = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
   }
-}
-
-addEventListener("load", reach);
-addEventListener("resize", reach);
+});
+addEventListener("DOMContentLoaded", () => document.querySelectorAll(WIDE).forEach((element) => watcher.observe(element)));

@@ -43,7 +43,7 @@ async function look(path, scheme) {
   for (const problem of await page.evaluate(problemsOfText)) fault(where, problem);
   for (const width of WIDTHS) {
     await page.setViewport({ width, height: 900 });
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await new Promise((done) => setTimeout(done, 400));
     const here = `${where} ${width} px`;
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (wide > 0) fault(here, `the page scrolls sideways by ${wide} px: ${await page.evaluate(widest)}`);
