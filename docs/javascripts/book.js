@@ -1,9 +1,12 @@
 // What is wider than the screen scrolls by itself: then the keyboard must reach it.
-const WIDE = ".formula, .md-typeset table:not([class]), .md-typeset pre, .jp-OutputArea-output, .jp-InputArea-editor";
+const WIDE = ".formula, .md-typeset__scrollwrap, .md-typeset pre, .jp-OutputArea-output, .jp-InputArea-editor";
 const watcher = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
+  for (const element of new Set(entries.map(({ target }) => target.closest(WIDE)))) {
+    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
   }
 });
-addEventListener("DOMContentLoaded", () => document.querySelectorAll(WIDE).forEach((element) => watcher.observe(element)));
+
+addEventListener("load", () => {
+  for (const element of document.querySelectorAll(WIDE)) [element, ...element.children].forEach((part) => watcher.observe(part));
+});
