@@ -23,6 +23,12 @@ DOLLARS = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\
 LETTER = re.compile(r"<mi>([xyWbzaδ])</mi>")
 NAMES = {"δ": "delta"}
 
+DRAWN = "√abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+"""What stands in no text: the root, which has an element of its own, and letters in words."""
+
+ITALIC = [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
+"""Latin and Greek letters as browsers draw those of a formula."""
+
 _shown: set[str] = set()
 
 
@@ -89,7 +95,7 @@ def on_post_build(config):
     font = TTFont(FONT)
     options = subset.Options(layout_features=["*"], notdef_outline=True)
     worker = subset.Subsetter(options)
-    worker.populate(text="".join(_shown) + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+    worker.populate(text="".join(_shown) + DRAWN, unicodes=ITALIC)
     worker.subset(font)
     font.flavor = "woff2"
     font.save(assets / "fonts/stix-two-math.woff2")
