@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 BIN = $(VENV)/bin
-MKDOCS = NO_MKDOCS_2_WARNING=1 PYTHONPATH=docs/tooling PYTHONDONTWRITEBYTECODE=1 $(BIN)/mkdocs
+MKDOCS = NO_MKDOCS_2_WARNING=1 PYTHONPATH=docs/tooling:. PYTHONDONTWRITEBYTECODE=1 $(BIN)/mkdocs
 
 .PHONY: train test test-slow lint bench docs docs-check docs-test serve clean
 .DELETE_ON_ERROR:
