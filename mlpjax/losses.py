@@ -237,7 +237,7 @@ def inner(u: jax.Array, v: jax.Array) -> jax.Array:
     [[11.0]]
     """
     # a product of matrices: the sum, where one of the two is repeated by vmap, comes out wrong on CPUs (XLA of jaxlib 0.10)
-    return (u * v) @ jnp.ones((u.shape[1], 1), u.dtype)
+    return jnp.matmul(u * v, jnp.ones((u.shape[1], 1), u.dtype), precision="highest")
 
 
 def _softmax_curvature(z, y, v):
