@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.differing import differ_by
 from benchmarks.problems import GRADIENTS, Problem
 from benchmarks.timing import Effort, interleaved
 from mlpjax.gradients import autodiff, backprop
@@ -27,7 +28,8 @@ def _one(problem: Problem, activation: str, effort: Effort, say) -> dict:
     say(f"gradient: {problem.network}, batch {problem.batch}, {activation}")
     steps = scan_length(problem)
     gradients = {name: _compiled(method, problem, activation) for name, method in METHODS.items()}
-    difference = _difference(problem, gradients)
+    results = [gradient(*_arguments(problem)) for gradient in gradients.values()]
+    difference = differ_by(f"{problem.network}: the gradients of backprop and autodiff", *results, TOLERANCE)
     memory = {name: gradient.memory_analysis().temp_size_in_bytes for name, gradient in gradients.items()}
     times = interleaved({name: _descent(method, problem, activation, steps) for name, method in METHODS.items()}, effort)
     return {
@@ -75,14 +77,3 @@ def _descent(method: GradFn, problem: Problem, activation: str, steps: int):
 def _compiled(method: GradFn, problem: Problem, activation: str):
     mlp = problem.mlp(activation)
     return jax.jit(lambda params, x, y: method(mlp, params, x, y)).lower(*_arguments(problem)).compile()
-
-
-def _difference(problem: Problem, gradients: dict) -> float:
-    """The norm of the difference between the two gradients over the norm of one, which must be small."""
-    ours, theirs = (
-        np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradients[name](*_arguments(problem)))]) for name in METHODS
-    )
-    difference = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
-    if not difference < TOLERANCE:
-        raise ValueError(f"{problem.network}: the gradients of backprop and autodiff differ by {difference:.1e}")
-    return float(f"{difference:.1e}")

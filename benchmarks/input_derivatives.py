@@ -2,8 +2,8 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from benchmarks.differing import differ_by
 from benchmarks.timing import Effort, interleaved
 from mlpjax import MLP, Params, activations, init
 from mlpjax.gradients import laplacian
@@ -30,6 +30,7 @@ def _one(inputs: int, of_loss: bool, effort: Effort, say) -> dict:
         .compile()
         for name, method in {"laplacian": laplacian, "hessian": by_hessian}.items()
     }
+    results = [run(*arguments) for run in compiled.values()]
     times = interleaved({name: lambda run=run: jax.block_until_ready(run(*arguments)) for name, run in compiled.items()}, effort)
     memory = {name: run.memory_analysis().temp_size_in_bytes for name, run in compiled.items()}
     return {
@@ -42,7 +43,7 @@ def _one(inputs: int, of_loss: bool, effort: Effort, say) -> dict:
         "time_ratio": times.ratio("laplacian", "hessian"),
         "temporary_bytes": memory,
         "memory_ratio": round(memory["laplacian"] / memory["hessian"], 4),
-        "differ_by": _difference(*(run(*arguments) for run in compiled.values())),
+        "differ_by": differ_by("laplacian and the trace of the Hessian", *results, TOLERANCE),
     }
 
 
@@ -60,11 +61,3 @@ def by_hessian(mlp: MLP, params: Params, x):
 def _gradient(method, mlp: MLP):
     """That of a loss as it is in physics: the mean square of the Laplacian less a source."""
     return jax.grad(lambda params, x: jnp.mean((method(mlp, params, x) - 1) ** 2))
-
-
-def _difference(ours, theirs) -> float:
-    ours, theirs = (np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(result)]) for result in (ours, theirs))
-    difference = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
-    if not difference < TOLERANCE:
-        raise ValueError(f"laplacian and the trace of the Hessian differ by {difference:.1e}")
-    return float(f"{difference:.1e}")

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.differing import differ_by
 from benchmarks.gradient import scan_length
 from benchmarks.problems import GRADIENTS, Problem
 from benchmarks.timing import Effort, interleaved
@@ -70,7 +71,8 @@ def _one(product: str, problem: Problem, activation: str, effort: Effort, say) -
         name: jax.jit(lambda *given, function=function: function(mlp, *given)).lower(*arguments).compile()
         for name, function in PAIRS[product].items()
     }
-    difference = _difference(product, problem, *(call(*arguments) for call in calls.values()))
+    results = [call(*arguments) for call in calls.values()]
+    difference = differ_by(f"{product}, {problem.network}: mlpjax and jax", *results, TOLERANCE)
     memory = {name: call.memory_analysis().temp_size_in_bytes for name, call in calls.items()}
     times = interleaved({name: _loop(function, mlp, problem, steps) for name, function in PAIRS[product].items()}, effort)
     return {
@@ -111,12 +113,3 @@ def _loop(function, mlp, problem: Problem, steps: int):
         return values
 
     return run
-
-
-def _difference(product: str, problem: Problem, ours, theirs) -> float:
-    """The norm of the difference between the two over the norm of one, which must be small."""
-    one, other = (np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(result)]) for result in (ours, theirs))
-    difference = float(np.linalg.norm(one - other) / np.linalg.norm(other))
-    if not difference < TOLERANCE:
-        raise ValueError(f"{product}, {problem.network}: mlpjax and jax differ by {difference:.1e}")
-    return float(f"{difference:.1e}")

@@ -3,7 +3,7 @@
 import ast
 
 from mkdocs.structure.files import File
-from sources import ROOT
+from sources import ROOT, file_of
 
 PACKAGE = ROOT / "mlpjax"
 TITLES = {
@@ -26,9 +26,7 @@ def _modules(rung: str) -> list[str]:
 
 
 def _summary(module: str) -> str:
-    path = ROOT / (module.replace(".", "/") + ".py")
-    path = path if path.is_file() else ROOT / module.replace(".", "/") / "__init__.py"
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    return (ast.get_docstring(ast.parse(file_of(module).read_text(encoding="utf-8"))) or "").partition("\n")[0]
 
 
 BLOCK = """## {short} {{#module-{module}}}

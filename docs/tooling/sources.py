@@ -66,11 +66,16 @@ def _slow(node: ast.stmt) -> bool:
     return any(ast.unparse(decorator) == "pytest.mark.slow" for decorator in getattr(node, "decorator_list", []))
 
 
+def file_of(module: str) -> Path:
+    """The file of a module or a package, if there is one."""
+    path = ROOT / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 def defined(dotted: str) -> Source | None:
     """The definition of `mlpjax.gradients.backprop.deltas`, for a method that of its class, or None where there is none."""
     module, _, name = dotted.rpartition(".")
-    path = ROOT / (module.replace(".", "/") + ".py")
-    path = path if path.is_file() else ROOT / module.replace(".", "/") / "__init__.py"
+    path = file_of(module)
     if not path.is_file():
         return defined(module) if "." in module else None
     found = definitions(path).get(name)
