@@ -41,6 +41,7 @@ async function look(path, scheme) {
   await page.setViewport({ width: WIDTHS[0], height: 900 });
   await page.goto(origin + path, { waitUntil: "networkidle0", timeout: 60_000 });
   for (const problem of await page.evaluate(problemsOfText)) fault(where, problem);
+  await page.evaluate(() => document.querySelectorAll("article details").forEach((folded) => (folded.open = true)));
   for (const width of WIDTHS) {
     await page.setViewport({ width, height: 900 });
     await new Promise((done) => setTimeout(done, 400));

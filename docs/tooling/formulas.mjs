@@ -8,7 +8,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { tex, display } = JSON.parse(line);
   let answer;
   try {
-    answer = { mathml: temml.renderToString(tex, { displayMode: display, throwOnError: true, macros: { ...macros } }) };
+    const wrap = display ? "none" : "tex";
+    answer = { mathml: temml.renderToString(tex, { displayMode: display, wrap, throwOnError: true, macros: { ...macros } }) };
   } catch (error) {
     answer = { error: error.message };
   }
