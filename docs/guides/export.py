@@ -7,11 +7,9 @@
 # %% tags=["hide"]
 import workplace  # noqa: F401
 
-# %%
-# !mlpjax train iris --out run --epochs 30 | tail -6
-
-# %%
-# !mlpjax export run -o iris.jaxexport
+# %% language="bash"
+# mlpjax train iris --out run --epochs 30
+# mlpjax export run -o iris.jaxexport
 
 # %% [markdown]
 # ## Run it with JAX alone

@@ -5,20 +5,24 @@
 #
 # ## On the command line
 #
-# `mlpjax train` writes checkpoints as it goes. Here it is stopped after a few seconds by a signal, as a scheduler or an
-# impatient hand would.
+# `mlpjax train` writes checkpoints as it goes. Here it is stopped in its first epochs by a signal, as a scheduler or an
+# impatient hand would: what was learned is kept, and reported.
 
 # %% tags=["hide"]
 import workplace  # noqa: F401
 
-# %%
-# !timeout --signal=INT 12 mlpjax train digits --out run --epochs 4000 | tail -4
+# %% language="bash"
+# mlpjax train iris --out run --epochs 2000 2>&1 &
+# until grep --quiet '"epoch": 3' run/log.jsonl 2> /dev/null; do sleep 0.1; done
+# kill $!
+# wait $! || echo "exit code $?"
 
 # %% [markdown]
-# What was learned is kept, and `--resume` goes on from it. With `--epochs` it goes on to another number of them.
+# `--resume` goes on from there, with the data and the options of the run. With `--epochs` it goes on to another number of
+# them.
 
-# %%
-# !mlpjax train digits --out run --resume --epochs 20 2>&1 | tail -12
+# %% language="bash"
+# mlpjax train --resume run
 
 # %% [markdown]
 # ## In a program

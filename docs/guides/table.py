@@ -37,8 +37,8 @@ houses.head(3)
 # `--drop id` leaves a column out. Numbers are standardised, categories one-hot, gaps imputed with an indicator; a fifth of
 # the rows is kept for a test that the training never sees.
 
-# %%
-# !mlpjax train houses.csv --target price --drop id --out run --epochs 60
+# %% language="bash"
+# mlpjax train houses.csv --target price --drop id --out run --epochs 60
 
 # %% [markdown]
 # The report sets the network beside a constant and a linear model: if it does not beat those, it has learned nothing that is
@@ -46,8 +46,8 @@ houses.head(3)
 #
 # ## What is in the run
 
-# %%
-# !mlpjax inspect run
+# %% language="bash"
+# mlpjax inspect run
 
 # %% [markdown]
 # ## Predict
@@ -56,7 +56,11 @@ houses.head(3)
 
 # %%
 houses.drop(columns="price").head(5).to_csv("new.csv", index=False)
-# !mlpjax predict run new.csv -o prices.csv
+
+# %% language="bash"
+# mlpjax predict run new.csv -o prices.csv
+
+# %%
 pd.read_csv("prices.csv")
 
 # %% [markdown]

@@ -22,6 +22,7 @@ LARGE = 20_000
 LINK = re.compile(r'href="(?!https?:|mailto:|#)([^"#]+\.(?:md|py|ipynb))(#[^"]*)?"')
 CROSS_REFERENCE = re.compile(r"\[([^\[\]]+)\]\[([A-Za-z_][\w.]*)?\]")
 CELL = re.compile(r'(<div class="jp-RenderedHTMLCommon jp-RenderedMarkdown.*?</div>)', re.S)
+COMMAND = re.compile(r"^(# )?!", re.M)
 NO_ALT = 'alt="No description has been provided for this image"'
 
 _styles: dict[str, str] = {}
@@ -36,6 +37,8 @@ def on_page_content(content, page, config, files):
         content, found = script.subn("", content)
         if found != 1:
             log.warning("%s: the scripts of a notebook have changed their form: is one left?", where)
+    if COMMAND.search(Path(page.file.abs_src_path).read_text(encoding="utf-8")):
+        log.warning("%s: a command after ! may fail unseen: write it in a cell of %%%%bash", where)
     if NO_ALT in content:
         log.warning("%s: a figure has no words for those who do not see it", where)
 
