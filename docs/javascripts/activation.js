@@ -62,10 +62,14 @@
     return number.toFixed(digits).replace(/^-(?=0*\.?0*$)/, "").replace("-", "−");
   }
 
+  const equal = (letter, value) => `${letter}\u00a0=\u00a0${value}`; // on one line
+
   function power(factor, times) {
     const value = factor ** times;
     if (value === 0 || (Math.abs(value) >= 0.001 && Math.abs(value) < 1000)) return sign(value, 4);
-    return value.toExponential(1).replace("+", "").replaceAll("-", "−");
+    const [digits, exponent] = value.toExponential(1).split("e");
+    const raised = [...String(Number(exponent))].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+    return `${sign(Number(digits), 1)}\u00a0·\u00a010${raised}`;
   }
 
   function show() {
@@ -95,14 +99,20 @@
     slider.setAttribute("aria-valuetext", `z = ${at}`);
     svg.setAttribute("aria-label", `The curve of ${name} with its tangent at z = ${at}, and the curve of its slope`);
     output.textContent =
-      `At z = ${at}: f = ${sign(f, 4)}, ` +
+      `At ${equal("z", at)}: ${equal("f", sign(f, 4))}, ` +
       (df === null
         ? "and there is no slope: the function jumps."
-        : `f′ = ${sign(df, 4)}, f″ = ${sign(d2f, 4)}. One such unit multiplies a delta by ${sign(df, 4)}, ten in a row by ${power(df, 10)}.`);
+        : `${equal("f′", sign(df, 4))}, ${equal("f″", sign(d2f, 4))}. One such unit multiplies a delta by ${sign(df, 4)}, ten in a row by ${power(df, 10)}.`);
   }
 
-  // Letters of one size on every screen.
-  const size = () => svg.style.setProperty("font-size", `${(13 * width) / (svg.clientWidth || width)}px`);
+  // Letters, lines and dots of one size on every screen.
+  function size() {
+    const scale = width / (svg.clientWidth || width);
+    svg.style.setProperty("font-size", `${13 * scale}px`);
+    onSlope.setAttribute("r", 5 * scale);
+    onCurve.setAttribute("r", 6 * scale);
+  }
+  for (const line of svg.querySelectorAll("path, line")) line.setAttribute("vector-effect", "non-scaling-stroke");
   addEventListener("resize", size);
   choice.addEventListener("change", show);
   slider.addEventListener("input", show);
