@@ -56,7 +56,7 @@ def problem(mlp: MLP, n: int = 5, seed: int = 0, dtype=jnp.float64):
 
 
 ERRORS: list[float] = []
-"""What `relative_error` found in float64 since a test began: the site shows the largest."""
+"""What `relative_error` found in float64 since a test began: of those against JAX the site shows the largest."""
 
 
 def relative_error(got, expected) -> float:

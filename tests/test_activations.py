@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import ACTIVATIONS, SMOOTH
+from support import ACTIVATIONS, SMOOTH, relative_error
 
 from mlpjax import MLP, activations, initializers, losses
 from mlpjax.activations import Activation
@@ -44,11 +44,16 @@ def test_f_is_the_field_s(name):
     np.testing.assert_allclose(ACTIVATIONS[name](GRID), REFERENCE[name](GRID), rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize("name", SMOOTH)
 def test_slope_and_curvature_are_the_derivatives(name):
+    """ACT-identity ACT-sigmoid ACT-tanh ACT-relu ACT-leaky_relu ACT-elu ACT-selu ACT-softplus ACT-softsign ACT-silu ACT-gelu
+    ACT-gelu_tanh ACT-sin: by jax.grad, once and twice, at 245 points."""
     f, z = SMOOTH[name], AWAY_FROM_KINKS
-    np.testing.assert_allclose(f.df(z, f(z)), derivative(REFERENCE[name])(z), rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(f.d2f(z, f(z)), derivative(derivative(REFERENCE[name]))(z), rtol=1e-11, atol=1e-12)
+    slope, curvature = derivative(REFERENCE[name]), derivative(derivative(REFERENCE[name]))
+    assert relative_error((f.df(z, f(z)), f.d2f(z, f(z))), (slope(z), curvature(z))) <= 1e-12
+    np.testing.assert_allclose(f.df(z, f(z)), slope(z), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(f.d2f(z, f(z)), curvature(z), rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name, f in SMOOTH.items() if f.bend])

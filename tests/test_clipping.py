@@ -19,6 +19,7 @@ def by_optax(max_norm, noise_multiplier, each):
     return transform.update(each, transform.init(None))[0]
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize("noise_multiplier", [None, 0.7])
 @pytest.mark.parametrize("max_norm", [0.0, 0.3, 1.0])
 def test_it_is_what_optax_makes_of_the_gradients(max_norm, noise_multiplier):

@@ -37,6 +37,7 @@ GRADIENT = jax.jit(jax.grad(energy(logits, MIXED), (0, 1)))
 """What the gradient of the energy must be."""
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), (3, 4, 3, 2)])
 @pytest.mark.parametrize("name", SMOOTH)
 def test_any_cotangent_comes_back_as_jax_brings_it(name, sizes):

@@ -29,6 +29,7 @@ def assert_parity(mlp, tolerance=1e-10, **options):
         assert relative_error(hvp(mlp, params, x, y, v, **given), by_jax(mlp, params, x, y, v, **given)) <= tolerance
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize("name", SMOOTH)
 def test_every_activation(name):
     """HVP-forward HVP-backward"""

@@ -20,6 +20,7 @@ def example(count=3):
     return checkpoints, jnp.array([0.5, 0.1, 2.0][:count]), (x, y, weights), (x2, y2)
 
 
+@pytest.mark.against_jax
 def test_influence_by_its_definition():
     """TRACIN: the learning rates times the products of gradients by autodiff, summed; checkpoints in a list or stacked."""
     checkpoints, rates, train, test = example()

@@ -24,7 +24,8 @@ VARIANCE = {
 
 @pytest.mark.parametrize("name", initializers.RECORDS)
 def test_variance_is_the_published_one(name):
-    """INIT-glorot INIT-he INIT-lecun INIT-nielsen INIT-zeros: 240,000 draws, so a standard error of 0.3 %."""
+    """INIT-glorot INIT-he INIT-lecun INIT-nielsen INIT-zeros: definition, by 240,000 draws,
+    so a standard error of 0.3 %."""
     W, b = initializers.RECORDS[name].layer(jax.random.key(0), 400, 600)
     np.testing.assert_allclose(W.var(), VARIANCE[name](400, 600), rtol=0.015)
     assert abs(W.mean()) < 3 * np.sqrt(VARIANCE[name](400, 600) / W.size) + 1e-12

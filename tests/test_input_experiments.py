@@ -23,6 +23,7 @@ def both_ways(ours, theirs):
     return (jax.value_and_grad(loss)(params) for loss in (ours, theirs))
 
 
+@pytest.mark.against_jax
 def test_the_eikonal_loss():
     """EIKONAL: definition, value and gradient in the parameters."""
     x = problem(NETWORK)[1]
@@ -45,6 +46,7 @@ def test_the_eikonal_loss_of_a_distance_and_where_there_is_no_slope():
     np.testing.assert_array_equal(gradient[0].W, 0)
 
 
+@pytest.mark.against_jax
 def test_the_poisson_loss():
     """POISSON: definition, value and gradient in the parameters."""
     _, x, y, *_ = problem(NETWORK)
@@ -63,6 +65,7 @@ def test_the_solution_solves_the_equation():
     np.testing.assert_allclose(solution(jnp.array([[0.0, 0.3], [1.0, 0.5], [0.2, 1.0]])), 0, atol=1e-15)
 
 
+@pytest.mark.against_jax
 def test_the_sobolev_loss():
     """SOBOLEV: definition, value and gradient in the parameters."""
     _, x, y, *_ = problem(NETWORK)

@@ -17,6 +17,7 @@ def drawn(mlp, **options):
     return params, x, *rest, optax.tree.random_like(jax.random.key(7), params), jax.random.normal(jax.random.key(8), x.shape)
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize("name", LOSSES)
 def test_of_the_loss_and_of_the_prediction(name):
     """JVP: every loss, in the parameters and in x, with weights and penalty."""

@@ -15,7 +15,7 @@ X = 30 + 7 * jax.random.normal(jax.random.key(1), (60, 12))
 
 @pytest.mark.parametrize("name", ["identity", "step", "relu", "sigmoid", "sin"])
 def test_every_layer_has_unit_variance_after_one_pass(name):
-    """LSUV: whatever the activation and the unit of x; the logits too."""
+    """LSUV: definition, whatever the activation and the unit of x; the logits too."""
     mlp = MLP((12, 20, 7, 3), ACTIVATIONS[name])
     params = lsuv(mlp, KEY, X)
     np.testing.assert_allclose([z.var() for z in forward(mlp, params, X).z], 1, rtol=1e-12)

@@ -32,7 +32,7 @@ def decided(loss, z, y):
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_score_of_every_loss_is_scikit_learn_s(name, k, weighted):
-    """ACCURACY R2"""
+    """ACCURACY R2: definition."""
     loss = LOSSES[name]
     z, y, weights = logits_and_targets(loss, k)
     weights = weights if weighted else None

@@ -40,6 +40,7 @@ def test_without_hidden_layers_backprop_equals_autodiff(loss):
     check_backprop(MLP(DEPTHS[1], loss=LOSSES[loss]))
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize("depth", [2, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 6))])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", SMOOTH)

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import LOSSES, SMOOTH, problem
+from support import LOSSES, SMOOTH, problem, relative_error
 
 from mlpjax import MLP, forward
-from mlpjax.gradients import path_count, path_multiplications, paths
+from mlpjax.gradients import autodiff, path_count, path_multiplications, path_sum, paths
 from mlpjax.gradients.paths import _layer_by_paths
 
 SIZES = [(1, 1), (3, 2), (4, 3, 2, 1), (2, 3, 4, 2), (2, 2, 2, 2, 2, 2)]
@@ -25,6 +25,16 @@ def multiplications_of(jaxpr) -> int:
             inner = getattr(parameter, "jaxpr", None)
             count += multiplications_of(inner) if inner is not None else 0
     return count
+
+
+@pytest.mark.against_jax
+@pytest.mark.parametrize("name", ["tanh", "silu", "relu"])
+def test_the_sum_over_all_paths_is_the_gradient(name):
+    """PATH: definition, the 4-3-2-1 network, all coordinates."""
+    mlp = MLP((4, 3, 2, 1), SMOOTH[name])
+    params, x, y, *_ = problem(mlp)
+    with jax.disable_jit():
+        assert relative_error(path_sum(mlp, params, x, y), autodiff(mlp, params, x, y)) <= 1e-13
 
 
 @pytest.mark.parametrize("sizes", SIZES)

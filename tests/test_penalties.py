@@ -17,7 +17,7 @@ STRENGTHS = [Penalty(), Penalty(l1=0.3), Penalty(l2=0.7), Penalty(0.3, 0.7)]
 
 @pytest.mark.parametrize("penalty", STRENGTHS)
 def test_value_and_gradient(penalty):
-    """PENALTY PENALTY-gradient: on weights and not on biases."""
+    """PENALTY PENALTY-gradient: definition, on weights and not on biases."""
     expected = sum(penalty.l1 * np.abs(W).sum() + penalty.l2 * np.square(W).sum() for W, _ in PARAMS)
     np.testing.assert_allclose(penalties.value(penalty, PARAMS), expected, rtol=1e-14)
     gradient = penalties.gradient(penalty, PARAMS)

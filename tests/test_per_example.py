@@ -29,6 +29,7 @@ def ours(mlp, params, x, y, weights, x2, y2):
     )
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize(("activation", "name", "depth"), [*QUICK, *(pytest.param(*one, marks=pytest.mark.slow) for one in SLOW)])
 def test_gradients_norms_and_products_are_those_of_autodiff(activation, name, depth):
     """PX-norm PX-gram: definition, every activation, loss and depth, with weights, all coordinates in float64."""

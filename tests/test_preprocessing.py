@@ -45,7 +45,7 @@ def reference(found: np.ndarray) -> np.ndarray:
 
 
 def test_encode_is_the_reference():
-    """ENCODE-standardise, ENCODE-impute, ENCODE-one_hot."""
+    """ENCODE-standardise, ENCODE-impute, ENCODE-one_hot: definition."""
     np.testing.assert_allclose(encode(COLUMNS, STATISTICS, cells()), reference(cells()), rtol=1e-15)
     assert len(feature_names(COLUMNS)) == reference(cells()).shape[1]
 

@@ -10,6 +10,7 @@ from mlpjax import MLP, backprop, fit, init
 from mlpjax.gradients import autodiff, recomputing
 
 
+@pytest.mark.against_jax
 @pytest.mark.parametrize("every", [None, 1, 2, 3, 5, 9])
 @pytest.mark.parametrize("name", ["tanh", "gelu", "relu"])
 def test_the_gradient_is_that_of_autodiff(name, every):

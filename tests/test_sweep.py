@@ -43,7 +43,7 @@ LABELS = "softmax_cross_entropy_with_integer_labels"
 @pytest.mark.parametrize("activation", ["sigmoid", "gelu"])
 @pytest.mark.parametrize(("depth", "width"), [(0, 3), (1, 2), (2, 3), (3, 1)])
 def test_a_masked_network_is_the_small_one(activation, depth, width):
-    """MASK-depth, MASK-width: loss, gradient, and nothing outside; against jax.grad as well."""
+    """MASK-depth, MASK-width: definition, loss, gradient, and nothing outside; against jax.grad as well."""
     mlp = MLP((2, 4, 3), activation, LABELS)
     largest, small = masks.largest(mlp, (0, 1, 2, 3), (1, 2, 3)), masks.small(mlp, depth, width)
     params = init(small, jax.random.key(depth), "glorot_normal")

@@ -28,7 +28,7 @@ def example():
     ("n", "batch_size"), [(1, 1), (2, 1), (5, 5), (10, 3), (10, 10), (10, 1), (7, 4), (4096, 64), (4097, 64)]
 )
 def test_every_example_once_in_random_order(n, batch_size):
-    """BATCHES"""
+    """BATCHES: definition."""
     rows, weights, scale = mini_batches(jax.random.key(0), n, batch_size)
     counted = np.ones(rows.shape) if weights is None else np.asarray(weights)
     assert rows.shape == (-(-n // batch_size), batch_size)
@@ -67,7 +67,7 @@ def test_the_order_is_uniform():
 
 
 def test_a_step_of_sgd_is_the_lecture_s(example):
-    """STEP: w_new = w_old - eta dL/dw."""
+    """STEP: definition, w_new = w_old - eta dL/dw."""
     mlp, params, x, y, weights, penalty = example
     state, info = step(mlp, SGD, start(params, SGD, jax.random.key(0)), x, y, weights=weights, penalty=penalty)
     value, gradient = backprop(mlp, params, x, y, weights=weights, penalty=penalty)

@@ -56,22 +56,30 @@ def _box(id: str, line: re.Match, where: str) -> str:
         lines += [f"**Source** {' '.join(line['source'].split())}"]
     for source in functions.values():
         lines += _folded(source) if source else []
-    lines += _folded(tests[0], "Test: ")
+    lines += _folded(tests[0], "Test: ", f'<span id="{id}-test"></span>')
     return "\n".join([*lines, "", "</div>", ""])
 
 
 def _proof(id: str, test: Source) -> str:
     found = _found.get(id)
+    link = f"**Test** [`{test.name}`](#{id}-test)"
     if found is None:
-        return f"**Test** `{test.name}`  "
+        return f"{link}  "
     ran = f"{found.cases} cases" if found.cases > 1 else "passed"
-    error = "" if found.error is None else f", largest relative error **{found.error:.1e}**"
-    return f"**Test** `{found.test.name}`, in this build: {ran}{error}  "
+    error = "" if found.error is None else f", largest relative error to `jax.grad` **{found.error or 0:.1e}**"
+    return f"{link}, in this build: {ran}{error}  "
 
 
-def _folded(source: Source, kind: str = "") -> list[str]:
+def _folded(source: Source, kind: str = "", anchor: str = "") -> list[str]:
     code = [f"    {line}" for line in source.text.splitlines()]
-    return ["", f'??? quote "{kind}`{source.name}` in {source.path}"', "    ```python", *code, "    ```"]
+    return [
+        "",
+        f'??? quote "{kind}`{source.name}` in {source.path}"',
+        *[f"    {anchor}\n"] * bool(anchor),
+        "    ```python",
+        *code,
+        "    ```",
+    ]
 
 
 def on_page_content(content, page, config, files):

@@ -1,5 +1,6 @@
-"""What the tests of the equations measure in this build: one test of each is run, and its largest relative error kept."""
+"""What the tests of the equations measure in this build: one of each is run, where there is one against JAX's gradients."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ class Evidence(NamedTuple):
     Attributes:
         test: the test.
         cases: how many sets of parameters it ran with.
-        error: the largest relative error among its comparisons in float64; None where it compares in another way.
+        error: the largest relative error to what JAX differentiates, in float64; None where it compares with something else.
     """
 
     test: Source
@@ -30,15 +31,17 @@ def gather() -> dict[str, Evidence]:
     Raises:
         RuntimeError: a test failed.
     """
-    chosen = {equation.id: named[0] for equation in equations() if (named := tests_of(equation.id)) and not named[0].slow}
+    chosen = {
+        equation.id: named[0] for equation in equations() if (named := tests_of(equation.id)) and "slow" not in named[0].marks
+    }
     if not chosen:
         return {}
     cases = _run(sorted({f"{test.path}::{test.name}" for test in chosen.values()}))
-    return {id: _evidence(test, cases) for id, test in chosen.items() if (test.path, test.name) in cases}
+    return {id: _evidence(id, test, cases[test.path, test.name]) for id, test in chosen.items()}
 
 
-def _run(names: list[str]) -> dict[tuple[str, str], list[float | None]]:
-    """The errors of each case of each test."""
+def _run(names: list[str]) -> dict[tuple[str, str], dict[str, float | None]]:
+    """The error of each case of each test, by its parameters."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         command = [
@@ -57,13 +60,17 @@ def _run(names: list[str]) -> dict[tuple[str, str], list[float | None]]:
         run = subprocess.run([*command, *names], cwd=ROOT, capture_output=True, text=True)
         if run.returncode:
             raise RuntimeError(f"a test of an equation failed:\n{run.stdout[-4000:]}{run.stderr[-2000:]}")
-        found: dict[tuple[str, str], list[float | None]] = {}
+        found: dict[tuple[str, str], dict[str, float | None]] = {}
         for case in ElementTree.parse(report).iter("testcase"):
             values = [float(property.attrib["value"]) for property in case.iter("property")]
-            found.setdefault((case.attrib["file"], case.attrib["name"].partition("[")[0]), []).append(max(values, default=None))
+            name, _, parameters = case.attrib["name"].partition("[")
+            found.setdefault((case.attrib["file"], name), {})[parameters.removesuffix("]")] = max(values, default=None)
         return found
 
 
-def _evidence(test: Source, cases: dict[tuple[str, str], list[float | None]]) -> Evidence:
-    errors = cases[test.path, test.name]
+def _evidence(id: str, test: Source, cases: dict[str, float | None]) -> Evidence:
+    """Of a family, such as ACT-elu, the cases of its own member, such as elu(0.5), where the parameters name it."""
+    member = re.compile(rf"{re.escape(id.partition('-')[2])}(\([^()]*\))?")
+    own = {parameters: error for parameters, error in cases.items() if any(map(member.fullmatch, parameters.split("-")))}
+    errors = (own or cases).values()
     return Evidence(test, len(errors), max((error for error in errors if error is not None), default=None))

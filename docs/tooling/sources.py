@@ -20,14 +20,14 @@ class Source(NamedTuple):
         name: of the function, class or record.
         text: of the definition, without its docstring.
         docstring: of the definition.
-        slow: whether it is a test that is marked so, or all of whose parameters are.
+        marks: of a test, those that all its cases have.
     """
 
     path: str
     name: str
     text: str
     docstring: str
-    slow: bool = False
+    marks: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -38,7 +38,7 @@ def definitions(path: Path) -> dict[str, Source]:
     found = {}
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found[node.name] = _definition(path, node.name, node, lines, ast.get_docstring(node) or "", _slow(node))
+            found[node.name] = _definition(path, node.name, node, lines, ast.get_docstring(node) or "", _marks(node))
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             if isinstance(target, ast.Name):
@@ -46,14 +46,14 @@ def definitions(path: Path) -> dict[str, Source]:
     return found
 
 
-def _definition(path: Path, name: str, node: ast.stmt, lines: list[str], docstring: str, slow: bool = False) -> Source:
+def _definition(path: Path, name: str, node: ast.stmt, lines: list[str], docstring: str, marks: tuple[str, ...] = ()) -> Source:
     first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
     kept = set(range(first, node.end_lineno + 1))
     body = getattr(node, "body", [])
     if body and _string(body[0]) is not None:
         kept -= set(range(body[0].lineno, body[0].end_lineno + 1))
     text = "\n".join(lines[line - 1] for line in sorted(kept))
-    return Source(str(path.relative_to(ROOT)), name, text, docstring, slow)
+    return Source(str(path.relative_to(ROOT)), name, text, docstring, marks)
 
 
 def _string(node: ast.stmt | None) -> str | None:
@@ -62,8 +62,9 @@ def _string(node: ast.stmt | None) -> str | None:
     return None
 
 
-def _slow(node: ast.stmt) -> bool:
-    return any(ast.unparse(decorator) == "pytest.mark.slow" for decorator in getattr(node, "decorator_list", []))
+def _marks(node: ast.stmt) -> tuple[str, ...]:
+    decorators = [ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])]
+    return tuple(text.removeprefix("pytest.mark.") for text in decorators if text.startswith("pytest.mark."))
 
 
 def file_of(module: str) -> Path:
@@ -99,9 +100,12 @@ def tests() -> tuple[Source, ...]:
 
 
 def tests_of(equation: str) -> list[Source]:
-    """The tests whose docstrings name an equation, the quick ones first."""
-    named = [test for test in tests() if equation in NAME.findall(test.docstring)]
-    return sorted(named, key=lambda test: test.slow)
+    """The tests whose docstrings name an equation: quick before slow, against JAX before by definition before others."""
+
+    def rank(test):
+        return "slow" in test.marks, "against_jax" not in test.marks, "definition" not in test.name + test.docstring
+
+    return sorted((test for test in tests() if equation in NAME.findall(test.docstring)), key=rank)
 
 
 class Equation(NamedTuple):
