@@ -1,10 +1,14 @@
 """The reference: a page for each rung of the ladder, each public name on it from its docstring."""
 
 import ast
+import logging
+import re
+from pathlib import Path
 
 from mkdocs.structure.files import File
-from sources import ROOT, file_of
+from sources import ROOT, definitions, file_of
 
+log = logging.getLogger("mkdocs.hooks.reference")
 PACKAGE = ROOT / "mlpjax"
 TITLES = {
     "types": "Types", "neuron": "One neuron", "activations": "Activations", "losses": "Losses", "metrics": "Metrics",
@@ -53,6 +57,9 @@ def pages() -> dict[str, str]:
 
 def on_config(config):
     """Put the pages into the navigation."""
+    rungs = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    for rung in sorted(rung for rung in rungs ^ set(TITLES) if not rung.startswith("_")):
+        log.warning("reference: mlpjax.%s has %s", rung, "a page, and is not there" if rung in TITLES else "no page")
     entries = [{title: f"reference/{rung}.md"} for rung, title in TITLES.items()]
     config.nav.append({"Reference": ["reference/index.md", *entries]})
 
@@ -62,3 +69,24 @@ def on_files(files, config):
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_post_build(config):
+    """A warning, which fails the strict build, for each public name that no page documents."""
+    pages = "".join(path.read_text(encoding="utf-8") for path in Path(config.site_dir, "reference").rglob("*.html"))
+    documented = set(re.findall(r'id="(mlpjax\.[\w.]+)"', pages))
+    for rung in TITLES:
+        for module in _modules(rung):
+            for name in sorted(_public(module) - {dotted.removeprefix(f"{module}.") for dotted in documented}):
+                log.warning("reference: %s.%s is public and documented nowhere", module, name)
+
+
+def _public(module: str) -> set[str]:
+    """The functions and classes of a module, and its values that have a docstring."""
+    named = ast.parse(file_of(module).read_text(encoding="utf-8")).body
+    functions = {node.name for node in named if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {
+        name
+        for name, found in definitions(file_of(module)).items()
+        if not name.startswith("_") and (name in functions or found.docstring)
+    }
