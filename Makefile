@@ -31,7 +31,9 @@ docs-test: $(VENV)/.docs docs/tooling/node_modules
 	$(BIN)/python -m pytest --numprocesses auto tests/site $(ARGS)
 
 docs-check: docs/tooling/node_modules
+	@test -d site || { echo "there is no site/ to look at: run make docs first"; exit 1; }
 	node docs/tooling/browser.mjs site $(ARGS)
+	node docs/tooling/interactions.mjs site
 
 serve: $(VENV)/.docs docs/tooling/node_modules
 	$(MKDOCS) serve $(ARGS)
