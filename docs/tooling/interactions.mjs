@@ -39,6 +39,90 @@ checks["a folded box opens by keyboard"] = async () => {
   assert.ok(await page.$eval(".equation-box details", (box) => box.open));
 };
 
+checks["the link of a proof opens the test"] = async () => {
+  await open("/book/10-backpropagation/");
+  await page.click('a[href="#BP1-test"]');
+  await page.waitForFunction(() => document.getElementById("BP1-test").closest("details").open, { timeout: 5_000 });
+};
+
+const number = (text) => Number(text.replace("−", "-").replace(/^δ /, ""));
+const near = (got, expected, digits = 4) => assert.ok(Math.abs(got - expected) <= 1.5 * 10 ** -digits, `${got} is shown for ${expected}`);
+
+async function press(name) {
+  await page.focus(`[data-go="${name}"]`);
+  await page.keyboard.press("Enter");
+}
+
+async function steps() {
+  const said = [];
+  const weights = {};
+  for (;;) {
+    said.push(await page.$eval("#stepper output", (output) => output.textContent));
+    for (const [edge, text] of await page.$$eval("[data-label]", (labels) => labels.map((label) => [label.dataset.label, label.textContent]))) {
+      if (text) weights[edge] = number(text);
+    }
+    if (await page.$eval('[data-go="next"]', (button) => button.getAttribute("aria-disabled") === "true")) break;
+    await press("next");
+  }
+  const values = await page.$$eval("[data-value]", (shown) => shown.map((value) => [value.dataset.value, value.textContent]));
+  return { said, weights, values: Object.fromEntries(values.filter(([, text]) => text).map(([name, text]) => [name, number(text)])) };
+}
+
+checks["the stepper goes forward and backward by keyboard, and its numbers obey the four equations"] = async () => {
+  await open("/book/14-by-hand/");
+  const { said, weights, values } = await steps();
+  assert.equal(said.length, 15);
+  assert.equal(Object.keys(weights).length, 20);
+  for (const [unit, z, a] of said.slice(1, 7).map((text) => text.match(/(O\d\d).*z = (−?\d+\.\d+), its output (\d+\.\d+)/).slice(1))) {
+    near(number(a), 1 / (1 + Math.exp(-number(z))));
+    near(values[`a-${unit[1]}-${unit[2] - 1}`], number(a));
+  }
+  const slope = (a) => a * (1 - a);
+  near(values["d-3-0"], 2 * (values["a-3-0"] - 1) * slope(values["a-3-0"]));
+  for (const [layer, width] of [[2, 2], [1, 3]]) {
+    for (let i = 0; i < width; i++) {
+      const after = Object.keys(weights).filter((edge) => edge.startsWith(`${layer}-${i}-`));
+      const sum = after.reduce((total, edge) => total + weights[edge] * values[`d-${layer + 1}-${edge.split("-")[2]}`], 0);
+      near(values[`d-${layer}-${i}`], sum * slope(values[`a-${layer}-${i}`]));
+    }
+  }
+  await press("back");
+  assert.equal(await page.$eval("#stepper output", (output) => output.textContent), said[13]);
+  await page.click('[data-go="first"]');
+  assert.equal(await page.$eval("#stepper output", (output) => output.textContent), said[0]);
+  await press("back");
+  assert.equal(await page.$eval("#stepper output", (output) => output.textContent), said[0]);
+};
+
+checks["the slider of the activations shows f, its slope and its curvature where it stands"] = async () => {
+  await open("/book/11-activations/");
+  const shown = async () => {
+    const text = await page.$eval("#activation output", (output) => output.textContent);
+    return ["z", "f", "f′", "f″"].map((letter) => number(text.match(new RegExp(`${letter}\\s=\\s(−?\\d+(\\.\\d+)?)`))?.[1] ?? "NaN"));
+  };
+  const agree = ([z, ...rest], f, df, d2f) => [f, df, d2f].forEach((one, i) => near(rest[i], one(z)));
+  await page.select("#activation select", "tanh");
+  await page.focus("#activation input");
+  const before = await shown();
+  for (let times = 0; times < 7; times++) await page.keyboard.press("ArrowLeft");
+  const after = await shown();
+  near(after[0], before[0] - 0.7);
+  agree(after, Math.tanh, (z) => 1 - Math.tanh(z) ** 2, (z) => -2 * Math.tanh(z) * (1 - Math.tanh(z) ** 2));
+  await page.keyboard.press("Home");
+  assert.equal((await shown())[0], -5);
+  await page.select("#activation select", "sin");
+  const box = await (await page.$("#activation input")).boundingBox();
+  await page.mouse.click(box.x + 0.7 * box.width, box.y + box.height / 2);
+  agree(await shown(), Math.sin, Math.cos, (z) => -Math.sin(z));
+  assert.ok(Math.abs((await shown())[0] - 2) < 0.3);
+  await page.select("#activation select", "step");
+  await page.$eval("#activation input", (slider) => {
+    slider.value = 0;
+    slider.dispatchEvent(new Event("input"));
+  });
+  assert.match(await page.$eval("#activation output", (output) => output.textContent), /no slope/);
+};
+
 let failed = 0;
 for (const [name, check] of Object.entries(checks)) {
   try {
