@@ -1,10 +1,19 @@
 # %% [markdown]
 # # Inside an Equinox or Flax model
 #
-# `apply(mlp, params, x)` gives the logits and is differentiable in `params` and `x`, in reverse and in forward mode, by the
-# derivation of [chapter 10](../book/10-backpropagation.md). It is a function of arrays, so it goes into any model.
+# At the end of this page a network of this package is a part of a larger model, trained by that model's own loop. `apply(mlp,
+# params, x)` gives the logits and is differentiable in `params` and `x`, in reverse and in forward mode, by the derivation of
+# [chapter 10](../book/10-backpropagation.md). It is a function of arrays, so it goes into any JAX code: Equinox, Flax, Haiku,
+# BlackJAX or none. Use it where the perceptron is a part; where it is the whole, [`fit`][mlpjax.fitting.memory.fit] is
+# shorter.
 #
 # ## Equinox
+
+# %% tags=["hide"]
+from figures import DELTA, INK, A, embedded, subplots
+
+# %% [markdown]
+# A module holds the parameters as a field, and the network, which is a description and no array, as a static one.
 
 # %%
 import equinox as eqx
@@ -52,8 +61,28 @@ for _ in range(300):
     values.append(float(value))
 print(f"mean squared error {values[0]:.3f} before, {values[-1]:.4f} after; scale {model.scale[0]:.2f}")
 
+# %% tags=["hide"]
+figure, (left, right) = subplots(1, 2, figsize=(6.4, 3))
+left.plot(x[:, 0], y, ".", color=INK, alpha=0.6, label="examples")
+left.plot(x[:, 0], jax.vmap(model)(x), color=DELTA, label="the model")
+left.set(xlabel="x")
+left.legend(fontsize=9)
+right.semilogy(range(1, len(values) + 1), values, color=A)
+right.set(xlabel="step", title="mean squared error")
+embedded(
+    figure,
+    "Left: sixty-four examples of the sine of 5x and the curve of the model through them. Right: its mean squared error over "
+    f"{len(values)} steps falls from {values[0]:.2g} to {values[-1]:.2g}.",
+    "Both parts have learned: the network's parameters, and the scale in front of it.",
+)
+
 # %% [markdown]
+# `apply` takes a batch, shape (n, inputs). Under `vmap` a single example becomes a batch of one, as above; without `vmap`,
+# pass the batch as it is, which is faster.
+#
 # ## Flax NNX
+#
+# The parameters become `nnx.Param`s, so that NNX counts, splits and optimises them; `apply` is given their values.
 
 # %%
 from flax import nnx
@@ -73,13 +102,25 @@ class Residual(nnx.Module):
 
 
 residual = Residual(nnx.Rngs(0))
-print(residual(x).shape)
+bent = x[:, 0] + jnp.sin(3 * x[:, 0])
+tool = nnx.Optimizer(residual, optimizer, wrt=nnx.Param)
+
+
+@nnx.jit
+def train_step(residual, tool):
+    value, gradient = nnx.value_and_grad(lambda m: jnp.mean((m(x)[:, 0] - bent) ** 2))(residual)
+    tool.update(residual, gradient)
+    return value
+
+
+errors = [float(train_step(residual, tool)) for _ in range(300)]
+print(f"mean squared error {errors[0]:.3f} before, {errors[-1]:.4f} after")
 
 # %% [markdown]
 # ## Networks to and from them
 #
-# `interop` moves whole networks, with outputs equal to 1e-6: `from_torch`, `from_keras`, `from_equinox`, `from_nnx`,
-# `from_linen`, `from_sklearn`, and the same with `to_`.
+# `interop` moves whole networks: `from_torch`, `from_keras`, `from_equinox`, `from_nnx`, `from_linen`, `from_sklearn`, and
+# the same with `to_`. What comes out is a copy, whose predictions are the same to rounding.
 
 # %%
 from mlpjax import interop, predict
@@ -87,4 +128,34 @@ from mlpjax import interop, predict
 theirs = eqx.nn.MLP(3, 1, 8, 2, activation=jax.nn.tanh, key=jax.random.key(1))
 network, params = interop.from_equinox(theirs)
 inputs = jax.random.normal(jax.random.key(2), (5, 3))
-print(network, f"differs by at most {jnp.abs(predict(network, params, inputs) - jax.vmap(theirs)(inputs)).max():.0e}")
+difference = predict(network, params, inputs) - jax.vmap(theirs)(inputs)
+print(network.sizes, f"differ by at most {jnp.abs(difference).max():.0e}")
+
+# %% [markdown]
+# ## Usual mistakes
+#
+# A batch without its axis, parameters of another network, and a module that is not a perceptron are refused:
+
+# %%
+import textwrap
+
+for attempt in (
+    lambda: apply(mlp, model.params, x[0]),
+    lambda: apply(MLP((1, 8, 1), "tanh"), model.params, x),
+    lambda: interop.from_equinox(eqx.nn.Conv1d(1, 1, 3, key=jax.random.key(0))),
+):
+    try:
+        attempt()
+    except (ValueError, TypeError) as error:
+        print(textwrap.fill(f"{type(error).__name__}: {error}", 80), end="\n\n")
+
+# %% [markdown]
+# - **A softmax after the logits and a loss that takes logits** is one softmax too many. `apply` ends in logits; `predict`
+#   goes on to probabilities, by the loss of the network.
+# - **The network as an array field.** `MLP` is static: mark it so, as above, or keep it outside of the module.
+#
+# ## Where to go next
+#
+# - In the reference: [`apply`][mlpjax.gradients.drop_in.apply] and [other libraries](../reference/interop.md).
+# - [Chapter 20](../book/20-inputs.md) differentiates in the input, for models that are given by an equation.
+# - To run a network where this package is not installed: [Export a prediction](export.py).

@@ -20,8 +20,8 @@ STYLES = MODULES / "temml/dist/Temml-STIX2.css"
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*(?:\\\((.*?)\\\)|\\\[(.*?)\\\])\s*</\1>', re.S)
 NOTEBOOK = re.compile(r'(<div class="[^"]*jp-RenderedMarkdown[^"]*".*?</div>)', re.S)
 DOLLARS = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\w)", re.S)
-LETTER = re.compile(r"<mi>([xyWbzaδ])</mi>")
-NAMES = {"δ": "delta"}
+LETTER = re.compile(r"<mi>([xWwbzaδ])</mi>")
+NAMES = {"δ": "delta", "w": "W"}
 
 DRAWN = "√abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 """What stands in no text: the root, which has an element of its own, and letters in words."""
