@@ -66,7 +66,7 @@ figure, (left, right) = subplots(1, 2, figsize=(6.4, 3))
 left.plot(x[:, 0], y, ".", color=INK, alpha=0.6, label="examples")
 left.plot(x[:, 0], jax.vmap(model)(x), color=DELTA, label="the model")
 left.set(xlabel="x")
-left.legend(fontsize=9)
+figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2)
 right.semilogy(range(1, len(values) + 1), values, color=A)
 right.set(xlabel="step", title="mean squared error")
 embedded(

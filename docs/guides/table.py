@@ -72,7 +72,7 @@ left.set(xlabel="epoch", title="training loss")
 right.plot(epochs, history["validation_score"], color=DELTA)
 linear = json.loads(Path("run/report.json").read_text())["baselines"]["linear"]["r2"]
 right.axhline(linear, color=INK, linewidth=1, dashes=(6, 3))
-right.text(len(epochs), linear, "a linear model", ha="right", va="bottom", fontsize=9)
+right.text(len(epochs), linear, "a linear model", ha="right", va="top")
 right.set(xlabel="epoch", title="test R²")
 embedded(
     figure,

@@ -20,6 +20,8 @@ STYLES = MODULES / "temml/dist/Temml-STIX2.css"
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*(?:\\\((.*?)\\\)|\\\[(.*?)\\\])\s*</\1>', re.S)
 NOTEBOOK = re.compile(r'(<div class="[^"]*jp-RenderedMarkdown[^"]*".*?</div>)', re.S)
 DOLLARS = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\w)", re.S)
+PUNCTUATED = re.compile(r"<math>(?:(?!</math>).)*</math>[.,;:?!)]+", re.S)
+"""A browser may begin a line with what follows a formula."""
 LETTER = re.compile(r"<mi>([xWwbzaδ])</mi>")
 NAMES = {"δ": "delta", "w": "W"}
 
@@ -77,7 +79,8 @@ def on_page_content(content, page, config, files):
         return formula(html.unescape(display or inline), display is not None, where)
 
     content = FORMULA.sub(of_markdown, content)
-    return NOTEBOOK.sub(lambda cell: DOLLARS.sub(of_notebook, cell[1]), content)
+    content = NOTEBOOK.sub(lambda cell: DOLLARS.sub(of_notebook, cell[1]), content)
+    return PUNCTUATED.sub(r'<span class="together">\g<0></span>', content)
 
 
 def on_post_build(config):
