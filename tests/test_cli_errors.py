@@ -94,6 +94,7 @@ def test_more_of_tables(here):
         ("houses.csv", "-t", "price", "--weights", "city"): "column 'city' must hold finite numbers; row 1 holds",
         ("houses.csv", "-t", "price", "--task", "number"): "unknown task 'number': did you mean 'numbers'",
         ("houses.csv", "-t", "price", "--delimiter", ";;"): "a delimiter must be one ASCII character",
+        ("iris", "--test", "0"): "the part to hold out must be more than 0 and less than 1, got 0.0",
         ("houses.csv", "-t", "price", "--test", "1"): "the part to hold out must be more than 0 and less than 1, got 1.0",
         ("folder.csv", "-t", "price"): "folder.csv is a folder; name a file in it",
         ("./iris", "-t", "b"): "the name of the file must end in one of .csv",

@@ -7,6 +7,6 @@ const watcher = new ResizeObserver((entries) => {
   }
 });
 
-addEventListener("load", () => {
-  for (const element of document.querySelectorAll(WIDE)) [element, ...element.children].forEach((part) => watcher.observe(part));
-});
+const watch = (root) => root.querySelectorAll(WIDE).forEach((box) => [box, ...box.children].forEach((part) => watcher.observe(part)));
+addEventListener("load", () => watch(document));
+addEventListener("formulas", ({ target }) => watch(target));

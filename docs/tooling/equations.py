@@ -66,7 +66,9 @@ def _proof(id: str, test: Source) -> str:
     if found is None:
         return f"{link}  "
     ran = f"{found.cases} cases" if found.cases > 1 else "passed"
-    error = "" if found.error is None else f", largest relative error to `jax.grad` **{f'{found.error:.1e}' if found.error else 0}**"
+    error = (
+        "" if found.error is None else f", largest relative error to `jax.grad` **{f'{found.error:.1e}' if found.error else 0}**"
+    )
     return f"{link}, in this build: {ran}{error}  "
 
 

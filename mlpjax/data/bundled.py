@@ -5,7 +5,7 @@ import numpy as np
 from mlpjax import names
 from mlpjax.data.columns import NUMERIC, Column, Statistics
 from mlpjax.data.preprocessing import Preprocessing, Target
-from mlpjax.data.tables import Dataset
+from mlpjax.data.tables import Dataset, check_fraction
 
 NAMES = ("digits", "breast-cancer", "wine", "iris", "diabetes")
 """Four classifications and one regression."""
@@ -17,11 +17,11 @@ def bundled(name: str, seed: int = 0, test_fraction: float = 0.2, standardise: b
     Args:
         name: one of `NAMES`.
         seed: of the split, which keeps the proportions of the classes.
-        test_fraction: how much is held out.
+        test_fraction: how much is held out, between 0 and 1.
         standardise: whether a target that is a number is brought to mean 0 and spread 1.
 
     Raises:
-        ValueError: there is no data set of that name; the message suggests the nearest.
+        ValueError: there is no data set of that name, and the message suggests the nearest; or the fraction is not between 0 and 1.
         ModuleNotFoundError: scikit-learn is not installed.
 
     >>> data = bundled("iris")
@@ -29,6 +29,7 @@ def bundled(name: str, seed: int = 0, test_fraction: float = 0.2, standardise: b
     ((120, 4), (30,), ('setosa', 'versicolor', 'virginica'))
     """
     table = _loaded(name)
+    check_fraction(test_fraction)
     from sklearn.model_selection import train_test_split
 
     classes = _classes(table)

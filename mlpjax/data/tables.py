@@ -98,6 +98,16 @@ def _target_only(source: Source, choices: Choices) -> Choices:
     return replace(choices, drop=others, numeric=(), categorical=())
 
 
+def check_fraction(held_out: float) -> None:
+    """Refuse a part to hold out for test that leaves nothing to train on, or is nothing.
+
+    Raises:
+        ValueError: it is not more than 0 and less than 1.
+    """
+    if not 0 < held_out < 1:
+        raise ValueError(f"the part to hold out must be more than 0 and less than 1, got {held_out}")
+
+
 def split(labels: np.ndarray, target: Target, seed: int, test_fraction: float) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Which examples to train on and which to hold out, in random order.
 
@@ -117,8 +127,7 @@ def split(labels: np.ndarray, target: Target, seed: int, test_fraction: float) -
     """
     from sklearn.model_selection import train_test_split
 
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"the part to hold out must be more than 0 and less than 1, got {test_fraction}")
+    check_fraction(test_fraction)
     strata = labels[:, 0].astype(int) if target.classes else np.zeros(len(labels), int)
     single = (np.bincount(strata)[strata] < 2) & bool(target.classes)
     rest, alone = np.flatnonzero(~single), np.flatnonzero(single)
