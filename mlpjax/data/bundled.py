@@ -21,7 +21,7 @@ def bundled(name: str, seed: int = 0, test_fraction: float = 0.2, standardise: b
         standardise: whether a target that is a number is brought to mean 0 and spread 1.
 
     Raises:
-        ValueError: there is no data set of that name, and the message suggests the nearest; or the fraction is not between 0 and 1.
+        ValueError: there is no data set of that name, and the message suggests the nearest; or the fraction is 0 or 1 or beyond.
         ModuleNotFoundError: scikit-learn is not installed.
 
     >>> data = bundled("iris")
