@@ -15,7 +15,7 @@ import workplace  # noqa: F401
 from figures import DELTA, INK, A, embedded, subplots
 
 # %% language="bash"
-# mlpjax train iris --out run --epochs 2000 2>&1 &
+# mlpjax train iris --out run --epochs 10000 2>&1 &
 # until grep --quiet '"epoch": 3' run/log.jsonl 2> /dev/null; do sleep 0.1; done
 # kill $!
 # wait $! || echo "exit code $?"

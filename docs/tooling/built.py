@@ -1,11 +1,14 @@
-"""What holds for all pages when they are built: a link leads to a file and to a place in it, a picture has words."""
+"""What holds for all built pages: a link leads to a file and to a place in it, a picture has words, no TeX is left."""
 
 import logging
 import os
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+OPAQUE = {"code", "pre", "script", "style", "math", "svg"}
+TEX = re.compile(r"\$[^$\n]+\$|\\[a-zA-Z]+[{_^]|\\[(\[]")
 log = logging.getLogger("mkdocs.hooks.built")
 
 
@@ -15,6 +18,7 @@ class Page(HTMLParser):
     Attributes:
         places: where a link can lead to, the values of `id` and `name`.
         links: the values of `href` and `src`.
+        tex: what the text, without its code, has of TeX.
         silent: the sources of the pictures that have no words for those who do not see them.
     """
 
@@ -23,10 +27,13 @@ class Page(HTMLParser):
         self.places: set[str] = set()
         self.links: set[str] = set()
         self.silent: list[str] = []
+        self.tex: list[str] = []
+        self._opaque = 0
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         """Note what the tag says."""
+        self._opaque += tag in OPAQUE
         for name, value in attrs:
             if value and name in ("id", "name"):
                 self.places.add(value)
@@ -35,12 +42,23 @@ class Page(HTMLParser):
         if tag == "img" and not dict(attrs).get("alt"):
             self.silent.append((dict(attrs).get("src") or "")[:60])
 
+    def handle_endtag(self, tag):
+        """Code ends."""
+        self._opaque -= tag in OPAQUE
+
+    def handle_data(self, data):
+        """Look for TeX in text."""
+        if not self._opaque:
+            self.tex += TEX.findall(data)
+
 
 def on_post_build(config):
-    """A warning, which fails the strict build, for each link that leads nowhere and each picture without words."""
+    """A warning, which fails the strict build, for each link to nowhere, picture without words and formula that is none."""
     site = Path(config.site_dir)
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
+        for found in page.tex:
+            log.warning("%s: %s is left of a formula", path.relative_to(site), found)
         for source in page.silent:
             log.warning("%s: the picture %s has no words for those who do not see it", path.relative_to(site), source)
         for link in sorted(page.links):

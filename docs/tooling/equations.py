@@ -28,7 +28,10 @@ def on_pre_build(config):
 
 def on_page_markdown(markdown, page, config, files):
     """A box in place of the line that names the code of an equation."""
-    return SECTION.sub(lambda section: _section(section, page.file.src_uri), markdown)
+    markdown = SECTION.sub(lambda section: _section(section, page.file.src_uri), markdown)
+    for line in CODE.finditer(markdown):
+        log.warning("%s: the code %s belongs to no equation", page.file.src_uri, line["code"])
+    return markdown
 
 
 def _section(section: re.Match, where: str) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import jupytext
 from mkdocs.utils import get_relative_url
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import BashLexer
 
 log = logging.getLogger("mkdocs.hooks.notebooks")
 SCRIPTS = (
@@ -22,6 +25,10 @@ LARGE = 20_000
 LINK = re.compile(r'href="(?!https?:|mailto:|#)([^"#]+\.(?:md|py|ipynb))(#[^"]*)?"')
 CROSS_REFERENCE = re.compile(r"\[([^\[\]]+)\]\[([A-Za-z_][\w.]*)?\]")
 CELL = re.compile(r'(<div class="jp-RenderedHTMLCommon jp-RenderedMarkdown.*?</div>)', re.S)
+SHELL = re.compile(
+    r'(?<=<div class="highlight-ipynb hl-python"><pre>)(?:<[^>]+>)*%%(?:<[^>]+>)*bash(?:<[^>]+>)*\n(.*?)(?=</pre></div>)', re.S
+)
+COPY = re.compile(r'<div class="clipboard-copy-txt" id="([\w-]+)">(?:%%bash\n)?(.*?)</div>', re.S)
 COMMAND = re.compile(r"^(# )?!", re.M)
 NO_ALT = 'alt="No description has been provided for this image"'
 
@@ -56,8 +63,14 @@ def on_page_content(content, page, config, files):
             return match[0]
         return f'href="{file.url_relative_to(page.file)}{match[2] or ""}"'
 
+    content = COPY.sub(r'<pre class="clipboard-copy-txt" id="\1">\2</pre>', SHELL.sub(_shell, content))
     content = LINK.sub(link, STYLE.sub(style, content))
     return CELL.sub(lambda cell: CROSS_REFERENCE.sub(_cross_reference, cell[1]), content)
+
+
+def _shell(cell):
+    commands = html.unescape(re.sub(r"<[^>]+>", "", cell[1]))
+    return highlight(commands, BashLexer(), HtmlFormatter(nowrap=True))
 
 
 def _cross_reference(match):

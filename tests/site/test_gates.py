@@ -113,6 +113,8 @@ BROKEN = {
     "a cell that raises": ("guides/guide.py", "print(2 + 2)", "print(2 / 0)", "ZeroDivisionError"),
     "a figure without words": ("book/chapter.md", '.show("A circle.")', '.show("")', "needs words"),
     "a formula that cannot be read": ("book/chapter.md", "\\approx", "\\approx \\nonsense{", "the formula"),
+    "a formula that is none": ("book/chapter.md", "What it says", "What $x $ says", "is left of a formula"),
+    "code that belongs to no equation": ("book/chapter.md", "### FD", "### Central", "belongs to no equation"),
     "an equation without code": (
         "book/chapter.md",
         "Code: `mlpjax.gradients.differences.finite_difference`.",
