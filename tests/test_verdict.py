@@ -215,6 +215,14 @@ def test_where_no_gradient_arrives_a_large_step_is_a_consequence(layer, conditio
     assert [finding.condition for finding in found] == conditions
 
 
+def test_a_tanh_that_is_driven_to_its_ends_is_saturated_and_not_dead():
+    case = Case("digits", (16, 16), "tanh")
+    x, y, *_ = data("digits")
+    (finding,) = diagnose(case.network(), health(case.network(), case.params(), 1e6 * x + 1e6, y))
+    assert (finding.condition, finding.layers) == ("saturated", (1,))
+    assert "standardise the inputs" in finding.cure
+
+
 def test_few_examples_say_nothing_of_dead_units():
     case, _ = BAD["biases far below 0"]
     assert case.examined(case.params(), ENOUGH)[0].condition == "dead"

@@ -214,9 +214,9 @@ flat = learn(sound, start, raw, train[1], held_out=(raw_held_out, held_out[1]))
 _ = tell(sound, start, raw, train[1])
 
 # %% [markdown]
-# Two conditions with one cause: numbers in the thousands drive every tanh of the first layer to its end, where it is flat. Of
-# the cures it is "standardise the inputs" that removes the cause: from each column subtract its mean and divide by its standard
-# deviation. Both are those of the training examples, and what is predicted from is treated the same.
+# Numbers in the thousands drive every tanh of the first layer to its end, where it is flat. Of the cures it is "standardise the
+# inputs" that removes the cause: from each column subtract its mean and divide by its standard deviation. Both are those of the
+# training examples, and what is predicted from is treated the same.
 
 # %%
 mean, deviation = raw.mean(axis=0), raw.std(axis=0)

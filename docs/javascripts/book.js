@@ -7,6 +7,8 @@ const watcher = new ResizeObserver((entries) => {
   }
 });
 
+document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+
 const watch = (root) => root.querySelectorAll(WIDE).forEach((box) => [box, ...box.children].forEach((part) => watcher.observe(part)));
 addEventListener("load", () => watch(document));
 addEventListener("formulas", ({ target }) => watch(target));

@@ -86,7 +86,9 @@ def _findings(mlp: MLP, health: Health) -> Iterator[Finding]:
     if alike:
         yield findings.symmetric(mlp, alike)
     elif dead and health.examples >= ENOUGH:
-        yield findings.dead(mlp, health, dead)
+        cut_off = [l for l in dead if not flat_on_both_sides(mlp.activations[l])]  # the others are saturated, and said to be
+        if cut_off:
+            yield findings.dead(mlp, health, cut_off)
     flat = [l for l in _hidden(mlp) if flat_on_both_sides(mlp.activations[l]) and health.saturated[l] > SATURATED_OUTPUTS]
     if flat:
         yield findings.saturated(mlp, health, flat)
