@@ -12,15 +12,19 @@ const open = (path) => page.goto(origin + path, { waitUntil: "networkidle0" });
 const checks = {};
 
 async function finds(words, path) {
-  await open("/");
-  await page.keyboard.press("/");
-  await page.waitForFunction(() => document.activeElement?.matches(".md-search__input"));
+  await page.$eval(".md-search__input", (input) => (input.value = ""));
   await page.keyboard.type(words);
-  const among = (path) => [...document.querySelectorAll(".md-search-result__item a")].slice(0, 8).some((link) => new URL(link.href).pathname.startsWith(path));
-  await page.waitForFunction(among, { timeout: 30_000 }, path).catch(() => assert.fail(`"${words}" does not lead to ${path}`));
+  const links = () => [...document.querySelectorAll(".md-search-result__item a")].slice(0, 8).map((link) => new URL(link.href).pathname);
+  const among = (path, links) => new Function(`return (${links})()`)().some((found) => found.startsWith(path));
+  await page.waitForFunction(among, { timeout: 60_000 }, path, String(links)).catch(async () => {
+    assert.fail(`"${words}" does not lead to ${path} but to ${await page.evaluate(links)}`);
+  });
 }
 
 checks["search finds a chapter, a function and a notebook"] = async () => {
+  await open("/");
+  await page.keyboard.press("/");
+  await page.waitForFunction(() => document.activeElement?.matches(".md-search__input"));
   await finds("backpropagation", "/book/10");
   await finds("per_example_norms", "/reference/");
   await finds("resume a run", "/guides/resume");
@@ -41,8 +45,18 @@ checks["a folded box opens by keyboard"] = async () => {
 
 checks["the link of a proof opens the test"] = async () => {
   await open("/book/10-backpropagation/");
-  await page.click('a[href="#BP1-test"]');
+  await page.focus('a[href="#BP1-test"]');
+  await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.getElementById("BP1-test").closest("details").open, { timeout: 5_000 });
+};
+
+checks["a link to an equation leads to it, on a page that is laid out as it is read"] = async () => {
+  for (const [path, id] of [["/book/10-backpropagation/", "APPLY"], ["/book/12-vanishing/", "HEALTH-spread"], ["/book/19-second-order/", "KFAC"]]) {
+    await page.goto("about:blank");
+    await open(`${path}#${id}`);
+    const top = await page.evaluate((id) => new Promise((done) => setTimeout(() => done(document.getElementById(id).getBoundingClientRect().top), 1000)), id);
+    assert.ok(top >= 0 && top < 300, `#${id} is at ${top} px`);
+  }
 };
 
 const number = (text) => Number(text.replace("−", "-").replace(/^δ /, ""));
