@@ -7,8 +7,16 @@ const watcher = new ResizeObserver((entries) => {
   }
 });
 
-document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
-
 const watch = (root) => root.querySelectorAll(WIDE).forEach((box) => [box, ...box.children].forEach((part) => watcher.observe(part)));
 addEventListener("load", () => watch(document));
 addEventListener("formulas", ({ target }) => watch(target));
+
+// The style sheet lays out what is in view first; the rest follows a few pieces at a time, while nothing else is to be done.
+const idle = window.requestIdleCallback ?? ((then) => setTimeout(then, 50));
+addEventListener("load", () => {
+  const pieces = [...document.querySelectorAll(".md-content__inner > *")];
+  (function next() {
+    for (const piece of pieces.splice(0, 1)) piece.style.contentVisibility = "visible";
+    if (pieces.length) idle(next);
+  })();
+});

@@ -69,12 +69,17 @@ def embedded(figure: Figure, alt: str, caption: str = ""):
     return HTML(markup(_svg(figure), alt, caption))
 
 
+PLACES = re.compile(r' (?:d|x|y)="[^"]*"')
+LONG = re.compile(r"-?\d+\.\d{3,}")
+
+
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     plt.close(figure)
     svg = buffer.getvalue()
-    return re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
+    return PLACES.sub(lambda places: LONG.sub(lambda number: f"{float(number[0]):.2f}", places[0]), svg)
 
 
 def markup(svg: str, alt: str, caption: str = "") -> str:
