@@ -31,7 +31,6 @@
       for (const button of [first, back]) button.setAttribute("aria-disabled", now === 0);
       next.setAttribute("aria-disabled", now === steps.length - 1);
       for (const button of [first, back, next]) button.style.opacity = button.getAttribute("aria-disabled") === "true" ? 0.45 : 1;
-      formulas.dispatchEvent(new Event("formulas", { bubbles: true }));
     }
 
     first.addEventListener("click", () => show(0));

@@ -40,6 +40,7 @@ async function look(path, scheme) {
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.setViewport({ width: WIDTHS[0], height: 900 });
   await page.goto(origin + path, { waitUntil: "networkidle0", timeout: 60_000 });
+  await page.waitForSelector("html[data-laid-out]", { timeout: 60_000 });
   for (const problem of await page.evaluate(problemsOfText)) fault(where, problem);
   await page.evaluate(() => document.querySelectorAll("article details").forEach((folded) => (folded.open = true)));
   for (const width of WIDTHS) {
