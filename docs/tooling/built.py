@@ -9,6 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 OPAQUE = {"code", "pre", "script", "style", "math", "svg"}
 TEX = re.compile(r"\$[^$\n]+\$|\\[a-zA-Z]+[{_^]|\\[(\[]")
+WORDLESS = (None, "", "No description has been provided for this image")
+"""The last is what a notebook says of a picture of which nothing is said."""
+
 log = logging.getLogger("mkdocs.hooks.built")
 
 
@@ -39,7 +42,7 @@ class Page(HTMLParser):
                 self.places.add(value)
             if value and name in ("href", "src"):
                 self.links.add(value)
-        if tag == "img" and not dict(attrs).get("alt"):
+        if tag == "img" and dict(attrs).get("alt") in WORDLESS:
             self.silent.append((dict(attrs).get("src") or "")[:60])
 
     def handle_endtag(self, tag):

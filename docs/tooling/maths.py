@@ -31,6 +31,12 @@ DRAWN = "√abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 ITALIC = [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
 """Latin and Greek letters as browsers draw those of a formula."""
 
+
+def letter_class(letter: str) -> str:
+    """The class that gives a letter its colour in the book."""
+    return f"letter-{NAMES.get(letter, letter)}"
+
+
 _shown: set[str] = set()
 
 
@@ -52,7 +58,7 @@ def mathml(tex: str, display: bool) -> str:
     answer = json.loads(process.stdout.readline())
     if "error" in answer:
         raise ValueError(answer["error"])
-    return LETTER.sub(lambda m: f'<mi class="letter-{NAMES.get(m[1], m[1])}">{m[1]}</mi>', answer["mathml"])
+    return LETTER.sub(lambda m: f'<mi class="{letter_class(m[1])}">{m[1]}</mi>', answer["mathml"])
 
 
 def formula(tex: str, display: bool, where: str) -> str:

@@ -30,7 +30,6 @@ SHELL = re.compile(
 )
 COPY = re.compile(r'<div class="clipboard-copy-txt" id="([\w-]+)">(?:%%bash\n)?(.*?)</div>', re.S)
 COMMAND = re.compile(r"^(# )?!", re.M)
-NO_ALT = 'alt="No description has been provided for this image"'
 
 _styles: dict[str, str] = {}
 
@@ -46,8 +45,6 @@ def on_page_content(content, page, config, files):
             log.warning("%s: the scripts of a notebook have changed their form: is one left?", where)
     if COMMAND.search(Path(page.file.abs_src_path).read_text(encoding="utf-8")):
         log.warning("%s: a command after ! may fail unseen: write it in a cell of %%%%bash", where)
-    if NO_ALT in content:
-        log.warning("%s: a figure has no words for those who do not see it", where)
 
     def style(match):
         if len(match[1]) < LARGE:
@@ -58,10 +55,7 @@ def on_page_content(content, page, config, files):
 
     def link(match):
         file = files.get_file_from_path(posixpath.normpath(posixpath.join(posixpath.dirname(where), match[1])))
-        if file is None:
-            log.warning("%s: a link to %s, which does not exist", where, match[1])
-            return match[0]
-        return f'href="{file.url_relative_to(page.file)}{match[2] or ""}"'
+        return match[0] if file is None else f'href="{file.url_relative_to(page.file)}{match[2] or ""}"'
 
     content = COPY.sub(r'<pre class="clipboard-copy-txt" id="\1">\2</pre>', SHELL.sub(_shell, content))
     content = LINK.sub(link, STYLE.sub(style, content))
