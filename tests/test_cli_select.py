@@ -226,7 +226,7 @@ def test_a_long_table_shows_the_best(here, monkeypatch):
         (["--optimizer", "adamm"], "unknown optimizer 'adamm': did you mean 'adam'?"),
         (["--activation", "step"], "step"),
         (["--loss", "hinge_loss"], "the loss hinge_loss cannot learn numbers from a table"),
-        (["--test", "1"], "test_size"),
+        (["--test", "1"], "the part to hold out must be more than 0 and less than 1, got 1.0"),
         (["--out", "."], ". already exists: choose another folder with --out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
