@@ -13,6 +13,13 @@ def pytest_configure(config):
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+def pytest_collection_modifyitems(items):
+    """The examples in the documentation of experiments and of selection train many networks."""
+    for item in items:
+        if item.nodeid.startswith(("mlpjax/experiments/", "mlpjax/selection/")):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def fresh_caches():
     """Thousands of compiled functions in one process run into the limit on its memory maps."""

@@ -5,8 +5,9 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from mlpjax import MLP, Penalty, activations, init, loss, losses
+from mlpjax import MLP, Layer, Penalty, activations, loss, losses
 
 ACTIVATIONS = {
     record.name: record
@@ -31,28 +32,46 @@ LOSSES = {
 DEPTHS = {1: (3, 2), 2: (3, 4, 2), 3: (3, 4, 3, 2), 6: (3, 4, 3, 4, 3, 4, 2)}
 
 
-def targets(loss, key, n: int, k: int):
+def quick(values, *few):
+    """Values to try a test with, of which all but a few are tried with the slow tests."""
+    return [pytest.param(value, marks=[pytest.mark.slow] * (value not in few)) for value in values]
+
+
+def targets(loss, random: np.random.Generator, n: int, k: int):
     """Random targets of the kind that a loss takes."""
     target = loss.target
     if target is losses.LABELS:
-        return jax.random.randint(key, (n,), 0, k)
+        return jnp.asarray(random.integers(0, k, n).astype(np.int32))
     if target is losses.SIGNS:
-        return jax.random.rademacher(key, (n, k), float)
+        return jnp.asarray(random.choice([-1.0, 1.0], (n, k)))
     if target is losses.COUNTS:
-        return jax.random.poisson(key, 2.0, (n, k)).astype(float)
-    if target in (losses.SHARES, losses.DISTRIBUTIONS):
-        return jax.nn.softmax(jax.random.normal(key, (n, k)))
-    return jax.random.normal(key, (n, k))
+        return jnp.asarray(random.poisson(2.0, (n, k)).astype(float))
+    if target is losses.SHARES:
+        return jnp.asarray(random.uniform(size=(n, k)))
+    if target is losses.DISTRIBUTIONS:
+        return jnp.asarray(random.dirichlet(np.ones(k), n))
+    return jnp.asarray(random.normal(size=(n, k)))
 
 
 def problem(mlp: MLP, n: int = 5, seed: int = 0, dtype=jnp.float64):
-    """Parameters, examples, targets, weights and a penalty for a network."""
-    keys = jax.random.split(jax.random.key(seed), 4)
-    params = init(mlp, keys[0], "nielsen", dtype=dtype)
-    x = jax.random.normal(keys[1], (n, mlp.sizes[0]), dtype)
-    y = targets(mlp.loss, keys[2], n, mlp.sizes[-1])
-    weights = jax.random.uniform(keys[3], (n,), dtype, 0.5, 2.0)
+    """Parameters, examples, targets, weights and a penalty for a network, drawn by NumPy, which compiles nothing."""
+    random = np.random.default_rng(seed)
+
+    def normal(*shape, scale=1.0):
+        return jnp.asarray((scale * random.normal(size=shape)).astype(dtype))
+
+    shapes = zip(mlp.sizes[:-1], mlp.sizes[1:], strict=True)
+    params = tuple(Layer(normal(fan_in, fan_out, scale=fan_in**-0.5), normal(fan_out)) for fan_in, fan_out in shapes)
+    x = normal(n, mlp.sizes[0])
+    y = targets(mlp.loss, random, n, mlp.sizes[-1])
+    weights = jnp.asarray(random.uniform(0.5, 2.0, n).astype(dtype))
     return params, x, y, weights, Penalty(l1=0.01, l2=0.1)
+
+
+def normal_like(tree, seed: int = 7, many: tuple[int, ...] = ()):
+    """Random numbers of the shapes and dtypes of a tree's arrays, each with the axes of `many` before its own."""
+    random = np.random.default_rng(seed)
+    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=(*many, *leaf.shape)).astype(leaf.dtype)), tree)
 
 
 ERRORS: list[float] = []

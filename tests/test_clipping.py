@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from support import LOSSES, SMOOTH, each_gradient, problem, relative_error, rows
+from support import LOSSES, SMOOTH, each_gradient, problem, quick, relative_error, rows
 
 from mlpjax import MLP, Penalty, backprop, fit, init, loss, penalties
 from mlpjax.gradients import clipped_gradient, per_example_gradients, per_example_norms
@@ -32,7 +32,7 @@ def test_it_is_what_optax_makes_of_the_gradients(max_norm, noise_multiplier):
     np.testing.assert_allclose(value, loss(SMALL, params, x, y), rtol=1e-14)
 
 
-@pytest.mark.parametrize("depth", [1, pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.mark.parametrize("depth", quick([1, 2, 4], 1, 4))
 def test_with_weights_and_a_penalty(depth):
     """PX-clip: the weighted gradients are clipped, divided by the sum of the weights, and the penalty's added as it is."""
     mlp = MLP((3, 4, 3, 5, 2)[-depth - 1 :], SMOOTH["gelu"], LOSSES["softmax_cross_entropy"])
@@ -101,7 +101,7 @@ def test_the_noise_is_as_loud_as_optax_s():
     assert abs(np.mean(noise)) < 4 * np.std(noise) / np.sqrt(len(noise))
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, *(pytest.param(d, marks=pytest.mark.slow) for d in (jnp.bfloat16, jnp.float32))])
+@pytest.mark.parametrize("dtype", quick([jnp.float16, jnp.bfloat16, jnp.float32], jnp.float16))
 def test_dtypes(dtype):
     params, x, y, weights, penalty = problem(SMALL)
     narrow, options = jax.tree.map(lambda leaf: leaf.astype(dtype), params), {"weights": weights, "penalty": penalty}

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 from jax.sharding import AxisType, PartitionSpec
-from support import LOSSES, SMOOTH, problem, relative_error
+from support import LOSSES, SMOOTH, problem, quick, relative_error
 
 from mlpjax import MLP, Activation, Layer, backprop, forward, init, predict
 from mlpjax.gradients import apply
@@ -201,7 +201,7 @@ def test_over_single_examples_no_gradient_of_one_is_ever_held():
     assert memory < 4 * mlp.parameter_count * n / 10
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32])
+@pytest.mark.parametrize("dtype", quick([jnp.float16, jnp.bfloat16, jnp.float32], jnp.bfloat16))
 def test_dtypes(dtype):
     params, x, *_ = problem(MIXED, dtype=dtype)
     x = x.astype(jnp.float64)

@@ -4,12 +4,11 @@ import runpy
 from pathlib import Path
 
 import pytest
+from support import quick
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NEEDS = {"blackjax_log_density": "blackjax"}
 """What an example needs that not everybody who tests has."""
-
-DEAR = ("nnx_model", "blackjax_log_density")
 
 GOOD = {
     "equinox_model": lambda before, after: after < 0.05 * before,
@@ -20,7 +19,7 @@ GOOD = {
 """What the two numbers of an example's `main` must be."""
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in DEAR)) for name in GOOD])
+@pytest.mark.parametrize("name", quick(GOOD, "equinox_model", "optax_loop"))
 def test_example(name):
     pytest.importorskip(NEEDS.get(name, "jax"))
     main = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]

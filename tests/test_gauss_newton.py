@@ -3,10 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from jax.flatten_util import ravel_pytree
-from support import LOSSES, SMOOTH, problem, relative_error
+from support import LOSSES, SMOOTH, normal_like, problem, quick, relative_error
 
 from mlpjax import MLP, Penalty, forward
 from mlpjax.gradients import (
@@ -52,7 +51,7 @@ def test_product_and_diagonal_for_every_loss(name):
     with jax.disable_jit():
         G = by_jax(mlp, params, x, y, weights, curvature(mlp.loss)) + jnp.diag(2 * penalty.l2 * weighed)
         options = {"weights": weights, "penalty": penalty}
-        v = optax.tree.random_like(jax.random.key(7), params)
+        v = normal_like(params)
         assert relative_error(ravel_pytree(ggnvp(mlp, params, x, y, v, **options))[0], G @ ravel_pytree(v)[0]) <= 1e-10
         assert relative_error(ravel_pytree(ggn_diagonal(mlp, params, x, y, **options))[0], jnp.diag(G)) <= 1e-10
 
@@ -62,7 +61,7 @@ def test_product_and_diagonal_for_every_activation(name):
     """GGN-product GGN-diagonal"""
     mlp = MLP((2, 3, 3, 2), SMOOTH[name], "softmax_cross_entropy_with_integer_labels")
     params, x, y, _, _ = problem(mlp)
-    v = optax.tree.random_like(jax.random.key(7), params)
+    v = normal_like(params)
     with jax.disable_jit():
         G = by_jax(mlp, params, x, y, None, curvature(mlp.loss))
         assert relative_error(ravel_pytree(ggnvp(mlp, params, x, y, v))[0], G @ ravel_pytree(v)[0]) <= 1e-10
@@ -116,7 +115,7 @@ def test_fisher_is_the_expectation_over_the_model_s_own_targets(name):
     """FISHER: J^T E[delta delta^T] J, with J by JAX."""
     mlp = MLP((2, 3, 2), "tanh", LOSSES[name])
     params, x, y, weights, _ = problem(mlp)
-    v = optax.tree.random_like(jax.random.key(7), params)
+    v = normal_like(params)
     with jax.disable_jit():
         F = by_jax(mlp, params, x, y, weights, lambda z, y: information(name, z))
         got = fisher_vector_product(mlp, params, x, v, weights=weights)
@@ -128,7 +127,7 @@ def test_fisher_is_the_gauss_newton_matrix_but_for_an_activated_output(name):
     """FISHER"""
     mlp = MLP((2, 3, 2), "tanh", LOSSES[name])
     params, x, y, weights, _ = problem(mlp)
-    v = optax.tree.random_like(jax.random.key(7), params)
+    v = normal_like(params)
     fisher = fisher_vector_product(mlp, params, x, v, weights=weights)
     distance = relative_error(fisher, ggnvp(mlp, params, x, y, v, weights=weights))
     assert distance > 1e-2 if "@" in name else distance <= 1e-12
@@ -139,7 +138,7 @@ def test_seven_losses_are_likelihoods():
     assert {"squared_error", "squared_error@sigmoid", "softmax_cross_entropy_with_integer_labels"} <= set(LIKELIHOODS)
 
 
-@pytest.mark.parametrize("name", ["squared_error", pytest.param("hinge_loss", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", quick(["squared_error", "hinge_loss"], "squared_error"))
 def test_empirical_fisher_is_the_second_moment_of_the_gradients(name):
     """FISHER: with the given targets, for any loss; of rank one for one example."""
     mlp = MLP((2, 3, 2), "tanh", LOSSES[name])
@@ -163,7 +162,7 @@ def blocks(mlp, params, G):
 
 
 @pytest.mark.against_jax
-@pytest.mark.parametrize("name", ["softmax_cross_entropy", pytest.param("poisson_loss", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", quick(["softmax_cross_entropy", "poisson_loss"], "softmax_cross_entropy"))
 def test_factors_make_the_block_of_one_example(name):
     """KFAC: A ⊗ Delta is the block exactly; and for many examples Delta is the mean of theirs, A too."""
     mlp = MLP((2, 3, 2), "tanh", LOSSES[name])
@@ -236,13 +235,13 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "squared_error"])
+@pytest.mark.parametrize("loss", quick(["softmax_cross_entropy", "squared_error"], "softmax_cross_entropy"))
 @pytest.mark.parametrize("name", MANY)
 def test_many_directions_at_once_in_single_precision(name, loss):
     """XLA has fused sums over the outputs into wrong numbers, from 16 directions and 256 examples on."""
     mlp = MLP((8, 16, 10), "tanh", LOSSES[loss])
     params, x, y, _, _ = problem(mlp, n=256)
-    vs = jax.tree.map(lambda leaf: jax.random.normal(jax.random.key(3), (32, *leaf.shape)), params)
+    vs = normal_like(params, many=(32,))
 
     def products(params, x, y, vs):
         return jax.vmap(lambda v: MANY[name](mlp, params, x, y, v))(vs)

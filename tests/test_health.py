@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import ACTIVATIONS, LOSSES, SMOOTH, problem
+from support import ACTIVATIONS, LOSSES, SMOOTH, problem, quick
 
 from mlpjax import MLP, Layer, Penalty, autodiff, forward, init, loss
 from mlpjax.diagnosis.health import DEAD, SATURATED, health, slopes_at, steepest
@@ -27,7 +27,7 @@ def mean(share, values):
     return np.average(np.mean(np.asarray(values, float), axis=1), weights=share)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "relu", "selu", "gelu", "sin"])
+@pytest.mark.parametrize("name", quick(["sigmoid", "relu", "selu", "gelu", "sin"], "sigmoid", "relu"))
 def test_by_definition(name):
     """HEALTH-factor HEALTH-slope HEALTH-saturated HEALTH-spread"""
     mlp = MLP(DEEP, SMOOTH[name])
@@ -89,7 +89,7 @@ def test_the_factors_multiply_up_and_keep_their_bound(seed):
     assert (np.asarray(found.factor[:-1]) <= bounds).all()
 
 
-@pytest.mark.parametrize("depth", [2, 10, 20, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("depth", quick([2, 10, 20, 100], 2, 10))
 def test_a_sigmoid_layer_passes_on_a_quarter_at_most(depth):
     """HEALTH-factor: the lecture's bound of 0.25 a layer, for weights of norm 1, 2 to 100 layers deep."""
     mlp = MLP((6,) * (depth + 1) + (1,), "sigmoid")
@@ -208,7 +208,7 @@ def test_zeros_over_zeros():
     assert all(np.isfinite(value).all() for value in jax.tree.leaves(found))
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize("dtype", quick([jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64], jnp.float16, jnp.float32))
 def test_in_every_dtype(dtype):
     mlp = MLP((3, 6, 5, 2), "tanh")
     params, x, y, *_ = problem(mlp, n=12)

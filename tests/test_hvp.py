@@ -6,14 +6,14 @@ import numpy as np
 import optax
 import pytest
 from jax.flatten_util import ravel_pytree
-from support import DEPTHS, LOSSES, SMOOTH, problem, relative_error
+from support import DEPTHS, LOSSES, SMOOTH, normal_like, problem, quick, relative_error
 
 from mlpjax import MLP, Layer, Penalty, backprop, init, loss
 from mlpjax.gradients import autodiff, ggnvp, hessian, hvp
 
 
 def direction(params):
-    return optax.tree.random_like(jax.random.key(7), params)
+    return normal_like(params)
 
 
 def by_jax(mlp, params, x, y, v, **options):
@@ -54,7 +54,7 @@ def test_every_activation_with_every_loss(name, loss, depth):
     assert_parity(mlp, 1e-4, dtype=jnp.float32)
 
 
-@pytest.mark.parametrize("name", ["tanh", pytest.param("relu", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", quick(["tanh", "relu"], "tanh"))
 def test_the_whole_hessian(name):
     """HVP-forward HVP-backward: against `jax.hessian`, symmetric, with and without weights and penalty."""
     mlp = MLP((2, 3, 2, 2), SMOOTH[name], LOSSES["softmax_cross_entropy"])
@@ -92,9 +92,7 @@ def test_a_vector_of_zeros_and_a_linear_network():
     np.testing.assert_allclose(hessian(mlp, params, x, y), 2 * X.T @ X / len(x), rtol=1e-13)
 
 
-@pytest.mark.parametrize(
-    "dtype", [jnp.float16, *(pytest.param(dtype, marks=pytest.mark.slow) for dtype in (jnp.bfloat16, jnp.float32, jnp.float64))]
-)
+@pytest.mark.parametrize("dtype", quick([jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64], jnp.float16))
 def test_dtype_follows_the_parameters(dtype):
     mlp = MLP((3, 4, 2), "gelu", "sigmoid_binary_cross_entropy")
     params, x, y, weights, penalty = problem(mlp, dtype=dtype)
@@ -109,7 +107,7 @@ def test_under_vmap_and_grad():
     """HVP-backward: many directions at once, and the derivative of v^T H v, against JAX's third derivative."""
     mlp = MLP((2, 3, 3, 1), "tanh")
     params, x, y, _, _ = problem(mlp, n=3)
-    many = jax.vmap(lambda key: optax.tree.random_like(key, params))(jax.random.split(jax.random.key(0), 3))
+    many = normal_like(params, many=(3,))
     v = jax.tree.map(lambda leaf: leaf[2], many)
     batched = jax.jit(jax.vmap(lambda v: hvp(mlp, params, x, y, v)[2]))(many)
     with jax.disable_jit():

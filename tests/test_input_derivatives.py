@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import SMOOTH, problem, relative_error
+from support import SMOOTH, problem, quick, relative_error
 
 from mlpjax import MLP, Layer, activations
 from mlpjax.gradients import input_gradient, input_jacobian, laplacian
 from mlpjax.gradients.laplacian import MOST
 
-SHAPES = [(3, 2), (5, 4, 2), (2, 5, 4), *(pytest.param(sizes, marks=pytest.mark.slow) for sizes in ((1, 1), (2, 3, 4, 3, 3)))]
+SHAPES = quick([(3, 2), (5, 4, 2), (2, 5, 4), (1, 1), (2, 3, 4, 3, 3)], (3, 2), (5, 4, 2), (2, 5, 4))
 
 
 def network(mlp, params, x):
@@ -74,7 +74,7 @@ def test_against_jax_for_every_shape(sizes):
             assert relative_error(input_gradient(mlp, params, x, k), jacobian[:, k]) <= 1e-12
 
 
-@pytest.mark.parametrize("name", ["tanh", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gelu", "sin"))])
+@pytest.mark.parametrize("name", quick(["tanh", "gelu", "sin"], "tanh"))
 @pytest.mark.parametrize("which", PAIRS)
 def test_the_gradient_in_the_parameters(which, name):
     """INPUT-gradient INPUT-jacobian LAPLACIAN: what jax.grad makes of them, in all coordinates, reverse and forward."""

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import pytest
 from flax import linen, nnx
 from foreign import X, float32, same, same_network
-from support import ACTIVATIONS
+from support import ACTIVATIONS, quick
 
 from mlpjax import MLP, interop, losses, predict
 
 
-@pytest.mark.parametrize("name", ["relu", "gelu_tanh", "elu(0.5)", pytest.param("step", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", quick(["relu", "gelu_tanh", "elu(0.5)", "step"], "relu", "gelu_tanh", "elu(0.5)"))
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 4, 4)])
 def test_equinox_there_and_back(hidden, name):
     mlp = MLP((3, *hidden, 2), ACTIVATIONS[name])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from support import LOSSES, SMOOTH, problem, relative_error
+from support import LOSSES, SMOOTH, normal_like, problem, relative_error
 
 from mlpjax import MLP, backprop, init, loss, predict
 from mlpjax.gradients import jvp, predict_jvp
@@ -14,7 +14,7 @@ from mlpjax.gradients import jvp, predict_jvp
 def drawn(mlp, **options):
     """A problem, a direction in its parameters and one in its examples."""
     params, x, *rest = problem(mlp, **options)
-    return params, x, *rest, optax.tree.random_like(jax.random.key(7), params), jax.random.normal(jax.random.key(8), x.shape)
+    return params, x, *rest, normal_like(params), normal_like(x, 8)
 
 
 @pytest.mark.against_jax

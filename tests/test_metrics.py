@@ -15,9 +15,9 @@ N = 40
 
 
 def logits_and_targets(loss, k: int):
-    keys = jax.random.split(jax.random.key(k), 3)
-    z, y = jax.random.normal(keys[0], (N, k)), targets(loss, keys[1], N, k)
-    return z, y, jax.random.uniform(keys[2], (N,)) * jax.random.bernoulli(keys[2], 0.8, (N,))
+    random = np.random.default_rng(k)
+    z, y = jnp.asarray(random.normal(size=(N, k))), targets(loss, random, N, k)
+    return z, y, jnp.asarray(random.uniform(size=N) * (random.uniform(size=N) < 0.8))
 
 
 def decided(loss, z, y):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import LOSSES, SMOOTH, each_gradient, problem, rows
+from support import LOSSES, SMOOTH, each_gradient, problem, quick, rows
 
 from mlpjax import MLP, init, penalties
 from mlpjax.experiments.batch_size import expected_noise
@@ -15,11 +15,11 @@ from mlpjax.gradients import gradient_noise_scale
 SMALL = MLP((3, 4, 2), "tanh")
 
 
-@pytest.mark.parametrize("depth", [1, pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.mark.parametrize("depth", quick([1, 2, 4], 1, 4))
 def test_variance_and_squared_norm_by_their_definition(depth):
     """NOISE-SCALE: definition, from every gradient by autodiff."""
     mlp = MLP((3, 4, 3, 5, 2)[-depth - 1 :], SMOOTH["silu"], LOSSES["softmax_cross_entropy_with_integer_labels"])
-    params, x, y, _, penalty = problem(mlp, n=6)
+    params, x, y, _, penalty = problem(mlp, n=6, seed=1)
     each = rows(each_gradient(mlp, params, x, y))
     mean = each.mean(axis=0)
     variance = np.sum(np.var(each, axis=0, ddof=1))
@@ -81,7 +81,7 @@ def test_without_noise_and_without_a_gradient():
     assert np.isnan(lonely).all()
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, *(pytest.param(d, marks=pytest.mark.slow) for d in (jnp.bfloat16, jnp.float32))])
+@pytest.mark.parametrize("dtype", quick([jnp.float16, jnp.bfloat16, jnp.float32], jnp.float16))
 def test_dtypes(dtype):
     params, x, y, weights, _ = problem(SMALL, n=6)
     found = gradient_noise_scale(SMALL, jax.tree.map(lambda leaf: leaf.astype(dtype), params), x, y, weights=weights)

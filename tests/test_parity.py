@@ -5,14 +5,13 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import DEPTHS, LOSSES, SMOOTH, problem, relative_error
+from support import DEPTHS, LOSSES, SMOOTH, problem, quick, relative_error
 
 from mlpjax import MLP, Penalty
 from mlpjax.gradients import METHODS, autodiff, backprop
 
 TOLERANCE = {"autodiff": 0, "backprop": 1e-12, "forward_mode": 1e-12, "path_sum": 1e-12, "finite_difference": 1e-6}
-DEAR = ("finite_difference", "path_sum")
-OTHERS = [pytest.param(name, marks=[pytest.mark.slow] * (name in DEAR)) for name in METHODS if name != "autodiff"]
+OTHERS = quick((name for name in METHODS if name != "autodiff"), "backprop", "forward_mode")
 VARIANTS = {"plain": (False, False), "weights": (True, False), "penalty": (False, True), "both": (True, True)}
 
 
@@ -41,7 +40,7 @@ def test_without_hidden_layers_backprop_equals_autodiff(loss):
 
 
 @pytest.mark.against_jax
-@pytest.mark.parametrize("depth", [2, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 6))])
+@pytest.mark.parametrize("depth", quick([2, 3, 6], 2))
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", SMOOTH)
 def test_backprop_equals_autodiff(name, loss, depth):
@@ -50,7 +49,7 @@ def test_backprop_equals_autodiff(name, loss, depth):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("depth", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("depth", quick([1, 2, 4], 1, 2))
 @pytest.mark.parametrize("method", OTHERS)
 def test_methods_agree(method, depth, variant):
     """BP1 FM1 FM2 FM3 FD PATH: every registered gradient method, in float64."""
@@ -91,7 +90,7 @@ def test_backprop_equals_autodiff_for_any_shape(sizes, n, seed, name):
     assert relative_error(*jax.jit(backprop_and_autodiff, static_argnums=0)(mlp, *problem(mlp, n, seed))) <= 1e-12
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", quick(METHODS, "autodiff", "backprop", "forward_mode"))
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
 def test_dtype_follows_the_parameters(method, dtype):
     mlp = MLP((3, 4, 2), SMOOTH["tanh"], LOSSES["sigmoid_binary_cross_entropy"])

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from support import LOSSES, SMOOTH, each_gradient, problem, relative_error, rows
+from support import LOSSES, SMOOTH, each_gradient, problem, quick, relative_error, rows
 
 from mlpjax import MLP, backprop, init, predict
 from mlpjax.gradients import gram, per_example_gradients, per_example_layer_norms, per_example_norms
@@ -107,7 +107,7 @@ def test_norms_whose_squares_underflow_or_overflow():
     np.testing.assert_allclose(per_example_norms(mlp, half, jnp.full((1, 2), 1e3), 1e33 * y), [5e3 * np.sqrt(2e6 + 1)], rtol=1e-3)
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, *(pytest.param(d, marks=pytest.mark.slow) for d in (jnp.bfloat16, jnp.float32))])
+@pytest.mark.parametrize("dtype", quick([jnp.float16, jnp.bfloat16, jnp.float32], jnp.float16))
 def test_dtypes(dtype):
     params, x, y, weights, _ = problem(SMALL)
     narrow = jax.tree.map(lambda leaf: leaf.astype(dtype), params)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support import quick
 
 from mlpjax import MLP, Checkpoints, Penalty, fit, fit_stream, init
 from mlpjax.callbacks import JsonLines
@@ -55,7 +56,7 @@ def parameters_and_columns(result) -> tuple:
 
 
 @pytest.mark.parametrize("every", [1, 4, 100])
-@pytest.mark.parametrize("name", ["tanh", pytest.param("relu", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", quick(["tanh", "relu"], "tanh"))
 @pytest.mark.parametrize("options", [{}, {"optimizer": SGD, "weights": WEIGHTS, "penalty": PENALTY}], ids=["adam", "sgd"])
 def test_recording_changes_no_bit(name, options, every):
     """FIT"""

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 from jax import export
-from support import LOSSES, SMOOTH, problem, relative_error
+from support import LOSSES, SMOOTH, problem, quick, relative_error
 
 from mlpjax import MLP, Penalty, epoch, forward, init, loss, predict
 from mlpjax.gradients import METHODS, backprop
@@ -23,7 +23,7 @@ def example():
     return mlp, *problem(mlp)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", quick(METHODS, "autodiff", "backprop"))
 def test_vmap_over_parameters_and_over_penalties(example, method):
     mlp, params, x, y, *_ = example
     gradient = METHODS[method]

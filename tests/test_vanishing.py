@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from support import quick
 
 from mlpjax import MLP, activations, init, step
 from mlpjax.experiments.exploding import explosion
@@ -18,7 +19,7 @@ KEY = jax.random.key(0)
 PUBLISHED = {2: (0.07, 0.31), 3: (0.012, 0.060, 0.283), 4: (0.003, 0.017, 0.070, 0.285)}
 
 
-@pytest.mark.parametrize("hidden_layers", [pytest.param(count, marks=[pytest.mark.slow] * (count > 2)) for count in PUBLISHED])
+@pytest.mark.parametrize("hidden_layers", quick(PUBLISHED, 2))
 def test_nielsen_s_gradient_norms(hidden_layers):
     """VARIANCE-backward: published values lie between the 5th and 95th percentile of 100 seeds, and within 35 % of the middle.
 
