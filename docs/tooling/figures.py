@@ -25,7 +25,7 @@ STYLE = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "svg.hashsalt": "mlpjax",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "mathtext.fontset": "dejavusans",
     "font.size": 11,
     "font.family": ["DejaVu Sans"],

@@ -21,13 +21,16 @@ async function finds(words, path) {
   });
 }
 
-checks["search finds a chapter, a function and a notebook"] = async () => {
+checks["search finds a chapter, a function and a notebook, in an index that is loaded when it is wanted"] = async () => {
+  const loaded = () => page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.endsWith("/search_index.json")).length);
   await open("/");
+  assert.equal(await loaded(), 0);
   await page.keyboard.press("/");
   await page.waitForFunction(() => document.activeElement?.matches(".md-search__input"));
   await finds("backpropagation", "/book/10");
   await finds("per_example_norms", "/reference/");
   await finds("resume a run", "/guides/resume");
+  assert.equal(await loaded(), 1);
 };
 
 checks["the first Tab reaches a link to the content"] = async () => {

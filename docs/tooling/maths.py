@@ -8,13 +8,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from fontTools import subset
-from fontTools.ttLib import TTFont
-
 log = logging.getLogger("mkdocs.hooks.maths")
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
-FONT = MODULES / "@fontsource/stix-two-math/files/stix-two-math-latin-400-normal.woff"
 STYLES = MODULES / "temml/dist/Temml-STIX2.css"
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*(?:\\\((.*?)\\\)|\\\[(.*?)\\\])\s*</\1>', re.S)
@@ -25,19 +21,10 @@ PUNCTUATED = re.compile(r"<math>(?:(?!</math>).)*</math>[.,;:?!)]+", re.S)
 LETTER = re.compile(r"<mi>([xWwbzaδ])</mi>")
 NAMES = {"δ": "delta", "w": "W"}
 
-DRAWN = "√abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-"""What stands in no text: the root, which has an element of its own, and letters in words."""
-
-ITALIC = [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
-"""Latin and Greek letters as browsers draw those of a formula."""
-
 
 def letter_class(letter: str) -> str:
     """The class that gives a letter its colour in the book."""
     return f"letter-{NAMES.get(letter, letter)}"
-
-
-_shown: set[str] = set()
 
 
 @functools.cache
@@ -68,7 +55,6 @@ def formula(tex: str, display: bool, where: str) -> str:
     except ValueError as error:
         log.warning("%s: the formula %s: %s", where, tex.strip(), error)
         return html.escape(tex)
-    _shown.update(shown)
     return f'<div class="formula">{shown}</div>' if display else shown
 
 
@@ -90,7 +76,7 @@ def on_page_content(content, page, config, files):
 
 
 def on_post_build(config):
-    """The style sheet, and of the font what the formulas need."""
+    """The style sheet of the formulas."""
     _formulas().stdin.close()
     _formulas.cache_clear()
     assets = Path(config.site_dir, "assets")
@@ -100,11 +86,3 @@ def on_post_build(config):
         r"src:.*?;", "src: url('../fonts/stix-two-math.woff2') format('woff2'); font-display: swap;", styles, count=1, flags=re.S
     )
     (assets / "stylesheets/formulas.css").write_text(styles, encoding="utf-8")
-    (assets / "fonts").mkdir(exist_ok=True)
-    font = TTFont(FONT)
-    options = subset.Options(layout_features=["*"], notdef_outline=True)
-    worker = subset.Subsetter(options)
-    worker.populate(text="".join(_shown) + DRAWN, unicodes=ITALIC)
-    worker.subset(font)
-    font.flavor = "woff2"
-    font.save(assets / "fonts/stix-two-math.woff2")
