@@ -11,7 +11,7 @@ from mlpjax import MLP, Penalty
 from mlpjax.gradients import METHODS, autodiff, backprop
 
 TOLERANCE = {"autodiff": 0, "backprop": 1e-12, "forward_mode": 1e-12, "path_sum": 1e-12, "finite_difference": 1e-6}
-OTHERS = quick((name for name in METHODS if name != "autodiff"), "backprop", "forward_mode")
+OTHERS = [name for name in METHODS if name != "autodiff"]
 VARIANTS = {"plain": (False, False), "weights": (True, False), "penalty": (False, True), "both": (True, True)}
 
 
@@ -50,7 +50,7 @@ def test_backprop_equals_autodiff(name, loss, depth):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("depth", quick([1, 2, 4], 1, 2))
-@pytest.mark.parametrize("method", OTHERS)
+@pytest.mark.parametrize("method", quick(OTHERS, "backprop", "forward_mode"))
 def test_methods_agree(method, depth, variant):
     """BP1 FM1 FM2 FM3 FD PATH: every registered gradient method, in float64."""
     mlp = MLP((3, 4, 2, 3, 2)[: depth + 1], SMOOTH["silu"], LOSSES["softmax_cross_entropy_with_integer_labels"])
@@ -61,7 +61,7 @@ def test_methods_agree(method, depth, variant):
     assert error <= TOLERANCE[method]
 
 
-@pytest.mark.parametrize("method", OTHERS)
+@pytest.mark.parametrize("method", quick(OTHERS, "forward_mode"))
 @pytest.mark.parametrize("name", SMOOTH)
 def test_methods_agree_for_every_activation(name, method):
     mlp = MLP((3, 4, 3, 2), SMOOTH[name], LOSSES["squared_error"])
@@ -69,7 +69,7 @@ def test_methods_agree_for_every_activation(name, method):
     assert relative_error(METHODS[method](mlp, params, x, y), autodiff(mlp, params, x, y)) <= TOLERANCE[method]
 
 
-@pytest.mark.parametrize("method", OTHERS)
+@pytest.mark.parametrize("method", quick(OTHERS, "forward_mode"))
 @pytest.mark.parametrize("loss", LOSSES)
 def test_methods_agree_for_every_loss(loss, method):
     mlp = MLP((3, 4, 2), SMOOTH["tanh"], LOSSES[loss])

@@ -82,7 +82,7 @@ def test_where_an_epoch_is_one_step_or_a_line_is_searched():
     assert same_bits(parameters_and_columns(run(**searched, health_every=2)), parameters_and_columns(run(**searched)))
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", quick([False, True], True))
 def test_a_record_is_the_health_of_its_step(weighted):
     """Step by step by hand: the mini-batch, its weights, what the optimiser did, and the gradient that it was given."""
     mlp, weights = MLPS["tanh"], WEIGHTS if weighted else None
