@@ -36,7 +36,7 @@ docs-check: docs/tooling/node_modules
 	node docs/tooling/interactions.mjs site
 
 serve: $(VENV)/.docs docs/tooling/node_modules
-	$(MKDOCS) serve $(ARGS)
+	KEEP_NOTEBOOKS=true $(MKDOCS) serve --no-strict $(ARGS)
 
 clean:
 	rm -rf $(VENV) site docs/tooling/node_modules

@@ -15,6 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent, indent
 
+from sources import state_of
+
 log = logging.getLogger("mkdocs.hooks.blocks")
 FENCE = re.compile(
     r"^(?P<indent> *)(?P<ticks>```+) ?python(?P<words>[^\n`]*)\n(?P<body>.*?)^(?P=indent)(?P=ticks) *$", re.M | re.S
@@ -24,7 +26,7 @@ WORDS = ("run", "figure", "run figure", "markdown", "run markdown", "check")
 RUNNER = Path(__file__).with_name("page.py")
 
 _pool = ThreadPoolExecutor(os.cpu_count())
-_runs: dict[str, Future] = {}
+_runs: dict[str, tuple[tuple, Future]] = {}
 
 
 def code_of(markdown: str) -> list[str]:
@@ -41,18 +43,19 @@ def run(where: str, blocks: list[str]) -> list[dict]:
 
 
 def on_files(files, config):
-    """Begin with all pages at once."""
+    """Begin with all pages at once; what `make serve` builds again runs again where its code or the library has changed."""
+    state = state_of("mlpjax", "docs/tooling")
     for file in files.documentation_pages():
         if file.src_uri.endswith(".md") and file.abs_src_path:
             blocks = code_of(Path(file.abs_src_path).read_text(encoding="utf-8"))
-            if blocks:
-                _runs[file.src_uri] = _pool.submit(run, file.src_uri, blocks)
+            if blocks and _runs.get(file.src_uri, (None,))[0] != (blocks, state):
+                _runs[file.src_uri] = (blocks, state), _pool.submit(run, file.src_uri, blocks)
 
 
 def on_page_markdown(markdown, page, config, files):
     """The code and what it printed in place of each block."""
     where = page.file.src_uri
-    outcomes = iter(_runs[where].result() if where in _runs else [])
+    outcomes = iter(_runs[where][1].result() if where in _runs else [])
     page.meta["figures"] = []
 
     def block(match):

@@ -16,8 +16,8 @@ const WIDTHS = [1280, 390];
 
 const { origin, close } = await serve(site);
 const browser = await launch();
-const files = readdirSync(site, { recursive: true }).filter((name) => name.endsWith("index.html"));
-const all = files.map((name) => `/${name.replaceAll("\\", "/").replace(/index\.html$/, "")}`).sort();
+const files = readdirSync(site, { recursive: true }).filter((name) => name.endsWith(".html"));
+const all = files.map((name) => `/${name.replaceAll("\\", "/").replace(/(?<=^|\/)index\.html$/, "")}`).sort();
 const pages = all.filter((path) => path.includes(values.only ?? ""));
 const faults = [];
 let axeRuns = 0;

@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 def on_post_build(config):
     """A warning, which fails the strict build, for each link to nowhere, picture without words and formula that is none."""
-    site = Path(config.site_dir)
+    site, root = Path(config.site_dir), urlsplit(config.site_url or "/").path
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
         for found in page.tex:
@@ -65,16 +65,18 @@ def on_post_build(config):
         for source in page.silent:
             log.warning("%s: the picture %s has no words for those who do not see it", path.relative_to(site), source)
         for link in sorted(page.links):
-            if fault := _fault(link, path, site, pages):
+            if fault := _fault(link, path, site, root, pages):
                 log.warning("%s: the link %s %s", path.relative_to(site), link, fault)
 
 
-def _fault(link: str, path: Path, site: Path, pages: dict[Path, Page]) -> str | None:
+def _fault(link: str, path: Path, site: Path, root: str, pages: dict[Path, Page]) -> str | None:
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return None
+    if parts.path.startswith("/") and not f"{parts.path}/".startswith(root):
+        return f"leads out of the site, which is at {root}"
     start = site if parts.path.startswith("/") else path.parent
-    target = Path(os.path.normpath(start / unquote(parts.path).lstrip("/"))) if parts.path else path
+    target = Path(os.path.normpath(start / unquote(parts.path).removeprefix(root).lstrip("/"))) if parts.path else path
     target = target / "index.html" if target.is_dir() else target
     if not target.is_file():
         return "leads to no file"

@@ -4,7 +4,7 @@ import logging
 import re
 
 import evidence
-from sources import NAME, Source, defined, equations, tests_of
+from sources import NAME, Source, defined, equations, state_of, tests_of
 
 log = logging.getLogger("mkdocs.hooks.equations")
 SECTION = re.compile(r"^### (?P<id>[A-Z][A-Z0-9]*(?:-\w+)?) · (?P<title>[^\n]+)$(?P<body>.*?)(?=^#{1,3} |\Z)", re.M | re.S)
@@ -14,12 +14,16 @@ OPAQUE = re.compile(r"(<(a|code|pre|math|h[1-6]|script|style|svg|summary)\b.*?</
 
 _found: dict[str, evidence.Evidence] = {}
 _pages: dict[str, str] = {}
+_known: list[tuple] = []
 
 
 def on_pre_build(config):
-    """Where each equation stands; and run their tests, once for the whole build."""
+    """Where each equation stands; and run their tests, once for one state of the code and of the tests."""
     _pages.update({equation.id: equation.page for equation in equations()})
-    if not _found:
+    state = state_of("mlpjax", "tests")
+    if _known != [state]:
+        _known[:] = [state]
+        _found.clear()
         try:
             _found.update(evidence.gather())
         except RuntimeError as error:
@@ -53,6 +57,8 @@ def _box(id: str, line: re.Match, where: str) -> str:
     if not tests:
         log.warning("%s: no test names %s", where, id)
         return ""
+    if "slow" in tests[0].marks:
+        log.warning("%s: only slow tests name %s, and this build runs the others", where, id)
     links = ", ".join(f"[`{dotted.removeprefix('mlpjax.')}`][{dotted}]" for dotted in functions)
     lines = ['<div class="equation-box" markdown>', "", f"**Code** {links}  ", _proof(id, tests[0])]
     if line["source"]:

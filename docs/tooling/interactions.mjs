@@ -14,9 +14,9 @@ const checks = {};
 async function finds(words, path) {
   await page.$eval(".md-search__input", (input) => (input.value = ""));
   await page.keyboard.type(words);
-  const links = () => [...document.querySelectorAll(".md-search-result__item a")].slice(0, 8).map((link) => new URL(link.href).pathname);
-  const among = (path, links) => new Function(`return (${links})()`)().some((found) => found.startsWith(path));
-  await page.waitForFunction(among, { timeout: 60_000 }, path, String(links)).catch(async () => {
+  const links = () => [...document.querySelectorAll(".md-search-result__item a")].slice(0, 8).map((link) => link.href);
+  const among = (start, links) => new Function(`return (${links})()`)().some((found) => found.startsWith(start));
+  await page.waitForFunction(among, { timeout: 60_000 }, origin + path, String(links)).catch(async () => {
     assert.fail(`"${words}" does not lead to ${path} but to ${await page.evaluate(links)}`);
   });
 }
@@ -138,6 +138,56 @@ checks["the slider of the activations shows f, its slope and its curvature where
     slider.dispatchEvent(new Event("input"));
   });
   assert.match(await page.$eval("#activation output", (output) => output.textContent), /no slope/);
+};
+
+checks["a page goes onto paper dark on light, whatever the screen, with its code whole and its boxes open"] = async () => {
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+  await open("/book/10-backpropagation/");
+  await page.emulateMediaType("print");
+  const seen = await page.evaluate(() => {
+    const light = (element) => Math.max(...getComputedStyle(element).color.match(/[\d.]+/g).slice(0, 3));
+    const cut = (element) => element.scrollWidth > element.clientWidth + 1;
+    const all = (selector) => [...document.querySelectorAll(`article ${selector}`)];
+    return {
+      pale: ["p", ".question", "figcaption", "pre code", ".letter-delta"].filter((name) => light(document.querySelector(`article ${name}`)) > 170),
+      cut: all("pre").filter(cut).length,
+      folded: all("details pre").filter((element) => !element.checkVisibility()).length,
+      bars: [".md-header", ".md-sidebar", ".md-footer"].filter((name) => document.querySelector(name).checkVisibility()),
+    };
+  });
+  await page.emulateMediaType();
+  await page.emulateMediaFeatures([]);
+  assert.deepEqual(seen, { pale: [], cut: 0, folded: 0, bars: [] });
+};
+
+checks["Tab goes through everything on a page that can be reached, each with a mark around it, and comes to the end"] = async () => {
+  for (const path of ["/book/11-activations/", "/guides/table/", "/reference/network/"]) {
+    await open(path);
+    await page.waitForSelector("html[data-laid-out]");
+    const wanted = await page.evaluate(() => {
+      const all = [...document.querySelectorAll("article :is(a[href], button, input, select, summary, [tabindex='0'])")];
+      const shown = all.filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.tabIndex >= 0);
+      shown.forEach((element, number) => (element.dataset.wanted = number));
+      return shown.length;
+    });
+    const reached = new Set();
+    const unmarked = [];
+    for (let pressed = 0; pressed < wanted + 300; pressed++) {
+      await page.keyboard.press("Tab");
+      const now = await page.evaluate(() => {
+        const { activeElement: element, body } = document;
+        const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+        const marked = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none";
+        return { number: element.dataset.wanted, end: element === body, marked, html: element.outerHTML.slice(0, 100) };
+      });
+      if (now.end) break;
+      if (now.number === undefined) continue;
+      reached.add(now.number);
+      if (!now.marked) unmarked.push(now.html);
+    }
+    assert.equal(reached.size, wanted, `${path}: Tab reaches ${reached.size} of ${wanted}`);
+    assert.deepEqual(unmarked.slice(0, 3), [], `${path}: ${unmarked.length} have no mark`);
+  }
 };
 
 let failed = 0;

@@ -5,13 +5,16 @@ import html
 import logging
 import posixpath
 import re
+import shutil
 from pathlib import Path
 
 import jupytext
+from mkdocs.structure.files import Files
 from mkdocs.utils import get_relative_url
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import BashLexer
+from sources import state_of
 
 log = logging.getLogger("mkdocs.hooks.notebooks")
 SCRIPTS = (
@@ -29,9 +32,25 @@ SHELL = re.compile(
     r'(?<=<div class="highlight-ipynb hl-python"><pre>)(?:<[^>]+>)*%%(?:<[^>]+>)*bash(?:<[^>]+>)*\n(.*?)(?=</pre></div>)', re.S
 )
 COPY = re.compile(r'<div class="clipboard-copy-txt" id="([\w-]+)">(?:%%bash\n)?(.*?)</div>', re.S)
+STOP = re.compile(r'(<div class="jp-(?:Cell-inputWrapper|[^"]*jp-OutputArea-output)[^>]*?) tabindex="0"')
+"""Cells and outputs where Tab would stop: it need only where one scrolls, and then the page's script says so."""
 COMMAND = re.compile(r"^(# )?!", re.M)
 
 _styles: dict[str, str] = {}
+_known: list[tuple] = []
+
+
+def on_pre_build(config):
+    """What `make serve` keeps of the notebooks' runs holds for one state of the library."""
+    state = state_of("mlpjax", "docs/tooling")
+    if _known != [state]:
+        _known[:] = [state]
+        shutil.rmtree(config.plugins["mkdocs-jupyter"].config["cache_dir"], ignore_errors=True)
+
+
+def on_files(files, config):
+    """Notebooks first: they run one by one, while the blocks of the other pages run in processes of their own."""
+    return Files(sorted(files, key=lambda file: not file.src_uri.endswith(".py")))
 
 
 def on_page_content(content, page, config, files):
@@ -58,7 +77,7 @@ def on_page_content(content, page, config, files):
         return match[0] if file is None else f'href="{file.url_relative_to(page.file)}{match[2] or ""}"'
 
     content = COPY.sub(r'<pre class="clipboard-copy-txt" id="\1">\2</pre>', SHELL.sub(_shell, content))
-    content = LINK.sub(link, STYLE.sub(style, content))
+    content = LINK.sub(link, STYLE.sub(style, STOP.sub(r"\1", content)))
     return CELL.sub(lambda cell: CROSS_REFERENCE.sub(_cross_reference, cell[1]), content)
 
 

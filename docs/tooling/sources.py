@@ -30,9 +30,13 @@ class Source(NamedTuple):
     marks: tuple[str, ...] = ()
 
 
-@functools.cache
 def definitions(path: Path) -> dict[str, Source]:
     """Every function, class and record of a file."""
+    return _definitions(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _definitions(path: Path, changed: int) -> dict[str, Source]:
     text = path.read_text(encoding="utf-8")
     lines, body = text.splitlines(), ast.parse(text).body
     found = {}
@@ -84,7 +88,6 @@ def defined(dotted: str) -> Source | None:
     return found or (defined(exported) if exported else None)
 
 
-@functools.cache
 def _imports(path: Path) -> dict[str, str]:
     """What a module passes on from others, by name."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
@@ -92,11 +95,10 @@ def _imports(path: Path) -> dict[str, str]:
     return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in imports for alias in node.names}
 
 
-@functools.cache
-def tests() -> tuple[Source, ...]:
-    """Every test, in the order of the files."""
-    files = sorted((ROOT / "tests").glob("test_*.py"))
-    return tuple(source for path in files for name, source in definitions(path).items() if name.startswith("test_"))
+def state_of(*folders: str) -> tuple:
+    """What is another value once a file of Python in these folders has changed."""
+    files = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+    return tuple((path, path.stat().st_mtime_ns) for path in files)
 
 
 def tests_of(equation: str) -> list[Source]:
@@ -105,7 +107,19 @@ def tests_of(equation: str) -> list[Source]:
     def rank(test):
         return "slow" in test.marks, "against_jax" not in test.marks, "definition" not in test.name + test.docstring
 
-    return sorted((test for test in tests() if equation in NAME.findall(test.docstring)), key=rank)
+    return sorted(_tests(state_of("tests")).get(equation, ()), key=rank)
+
+
+@functools.cache
+def _tests(state: tuple) -> dict[str, list[Source]]:
+    """The tests that name each equation, in the order of the files."""
+    found: dict[str, list[Source]] = {}
+    for path in sorted((ROOT / "tests").glob("test_*.py")):
+        for name, source in definitions(path).items():
+            if name.startswith("test_"):
+                for equation in set(NAME.findall(source.docstring)):
+                    found.setdefault(equation, []).append(source)
+    return found
 
 
 class Equation(NamedTuple):

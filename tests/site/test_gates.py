@@ -49,6 +49,13 @@ print(2 + 2)
 # %% language="bash"
 # echo a command
 """
+SLOW_TEST = """import pytest
+
+
+@pytest.mark.slow
+def test_slowly():
+    \"\"\"SLOW-only: an equation that no quick test names.\"\"\"
+"""
 PICTURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
 WITHOUT_REFERENCE = "# the reference is left out"
 
@@ -57,9 +64,11 @@ WITHOUT_REFERENCE = "# the reference is left out"
 def site(tmp_path_factory) -> Path:
     """A site of four pages, with the tools of the real one."""
     folder = tmp_path_factory.mktemp("site")
-    for name in ("tests", "pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md"):
         (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "mlpjax", folder / "mlpjax", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mlpjax", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tests/test_slowly.py").write_text(SLOW_TEST)
     docs = folder / "docs"
     shutil.copytree(
         ROOT / "docs/tooling", docs / "tooling", symlinks=True, ignore=shutil.ignore_patterns("node_modules", "__pycache__")
@@ -81,8 +90,9 @@ def site(tmp_path_factory) -> Path:
     return folder
 
 
-def build(folder: Path) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": f"{folder / 'docs/tooling'}{os.pathsep}{folder}", "NO_MKDOCS_2_WARNING": "1"}
+def build(folder: Path, address: str = "") -> subprocess.CompletedProcess:
+    path = f"{folder / 'docs/tooling'}{os.pathsep}{folder}"
+    environment = os.environ | {"PYTHONPATH": path, "NO_MKDOCS_2_WARNING": "1", "SITE_URL": address}
     command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -97,6 +107,18 @@ def test_a_sound_site_is_built(site):
     assert "$" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
     assert 'href="#FD"' in page or 'href="./#FD"' in page
     assert 'aria-label="A circle."' in page
+
+
+def test_a_site_at_an_address_of_its_own(site):
+    address = "https://example.org/some/where/"
+    done = build(site, address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'href="/some/where/assets/' in (site / "site/404.html").read_text()
+    assert f"<loc>{address}book/chapter/</loc>" in (site / "site/sitemap.xml").read_text()
+    page = (site / "site/book/chapter/index.html").read_text()
+    assert 'name="description" content="What it says, and a link to a section; FD is one too."' in page
+    assert f'property="og:image" content="{address}assets/cards/book-chapter.png"' in page
+    assert (site / "site/assets/cards/book-chapter.png").read_bytes().startswith(b"\x89PNG")
 
 
 BROKEN = {
@@ -134,6 +156,18 @@ BROKEN = {
         "no docstring",
     ),
     "an equation without a test": ("book/chapter.md", "### FD", "### BP9", "no test names"),
+    "an equation that the build has no test to run for": (
+        "book/chapter.md",
+        "### FD",
+        "### SLOW-only",
+        "only slow tests name SLOW-only",
+    ),
+    "an equation whose test fails": (
+        "../mlpjax/gradients/differences.py",
+        " / (up[p] - down[p])",
+        " / h[p]",
+        "a test of an equation failed",
+    ),
     "a page that is in no menu": ("mkdocs.yml", "book/chapter.md, ", "", "chapter.md"),
     "a command that fails": ("guides/guide.py", "# echo a command", "# false", "CalledProcessError"),
     "a command that may fail unseen": ("guides/guide.py", "print(2 + 2)", "# !echo unseen", "a command after !"),
@@ -174,7 +208,7 @@ def test_a_fault_fails_the_build(site, fault):
     text, settings = path.read_text(), (site / "mkdocs.yml").read_text()
     assert sound in text
     try:
-        if "mlpjax" in name:
+        if "documented nowhere" in told:
             (site / "mkdocs.yml").write_text(settings.replace(WITHOUT_REFERENCE, "- docs/tooling/reference.py"))
         path.write_text(text.replace(sound, broken))
         done = build(site)
