@@ -4,7 +4,7 @@ ARGS ?=
 BIN = $(VENV)/bin
 MKDOCS = NO_MKDOCS_2_WARNING=1 PYTHONPATH=docs/tooling:. PYTHONDONTWRITEBYTECODE=1 $(BIN)/mkdocs
 
-.PHONY: train test test-slow lint bench docs docs-check docs-test serve clean
+.PHONY: train test test-slow lint bench docs docs-check docs-test docs-scores serve clean
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.dev
@@ -34,6 +34,10 @@ docs-check: docs/tooling/node_modules
 	@test -d site || { echo "there is no site/ to look at: run make docs first"; exit 1; }
 	node docs/tooling/browser.mjs site $(ARGS)
 	node docs/tooling/interactions.mjs site
+
+docs-scores: docs/tooling/node_modules
+	@test -d site || { echo "there is no site/ to look at: run make docs first"; exit 1; }
+	node docs/tooling/lighthouse.mjs site $(ARGS)
 
 serve: $(VENV)/.docs docs/tooling/node_modules
 	KEEP_NOTEBOOKS=true $(MKDOCS) serve --no-strict $(ARGS)

@@ -82,6 +82,25 @@ def test_every_equation_has_a_derivation_a_function_and_a_test():
     assert set(derived) == ids_in(modules()) == ids_in((ROOT / "tests").glob("test_*.py"))
 
 
+PARTS = ('class="question"', "\n\nThe notes ", "\n## Exercises\n", "\n## In short\n", "\n## Sources\n")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/book").glob("[0-9]*.md")), ids=lambda path: path.stem)
+def test_every_chapter_is_whole(path):
+    """A question, a drawn figure, an example that runs, exercises whose solutions are checked, a summary, sources with links."""
+    text = path.read_text()
+    for part in PARTS:
+        assert part in text, f"{path.name} has no {part.strip()}"
+    assert re.search(r"^```python (run )?figure$", text, re.M)
+    assert re.search(r"^```python run$", text, re.M)
+    assert "](https://" in text.partition("\n## Sources\n")[2]
+    exercises = text.partition("\n## Exercises\n")[2].partition("\n## In short\n")[0]
+    solutions = exercises.split("\n??? ")[1:]
+    assert len(solutions) == len(re.findall(r"^\*\*\d+\.\*\*", exercises, re.M)) >= 3
+    for solution in solutions:
+        assert "    ```python check\n" in solution and "assert " in solution, f"{path.name}: nothing checks {solution[:80]}"
+
+
 def public(path: Path):
     """The public functions, classes, methods and constants of a module, each with its docstring."""
     tree = ast.parse(path.read_text())

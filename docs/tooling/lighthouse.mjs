@@ -1,10 +1,13 @@
-// Lighthouse's scores for pages of the built site, served compressed, the median of three runs:  node lighthouse.mjs SITE PATH...
+// Lighthouse's scores for pages of the built site, served compressed, the median of three runs:  node lighthouse.mjs SITE [PATH...]
+import { readdirSync } from "node:fs";
 import lighthouse from "lighthouse";
 import { launch } from "./chromium.mjs";
 import { serve } from "./server.mjs";
 
 const LEAST = { accessibility: 0.98, performance: 0.9 };
-const [site, ...paths] = process.argv.slice(2);
+const [site, ...named] = process.argv.slice(2);
+const chapters = readdirSync(`${site}/book`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+const paths = named.length ? named : ["/", ...chapters.map(({ name }) => `/book/${name}/`).sort()];
 const { origin, close } = await serve(site);
 const browser = await launch();
 const options = { port: Number(new URL(browser.wsEndpoint()).port), onlyCategories: Object.keys(LEAST), logLevel: "error" };
