@@ -49,7 +49,7 @@ def same_bits(one, other) -> bool:
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_validation_is_measured_after_each_epoch_and_the_best_parameters_come_back(weighted):
-    """FIT EARLY-STOPPING: definition, a loop over `epoch`."""
+    """EARLY-STOPPING: definition, a loop over `epoch`."""
     weights = RANDOM.uniform(size=9) if weighted else None
     state, history = run(10, validation=(*HELD_OUT, weights) if weighted else HELD_OUT, penalty=Penalty(l2=0.01))
     after, values = by_hand(10, penalty=Penalty(l2=0.01))

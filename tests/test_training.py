@@ -146,7 +146,7 @@ def test_same_bits_twice(example):
 
 
 def test_stops_when_the_parameters_hardly_move(example):
-    """FIT: the lecture's w_new ~ w_old."""
+    """FIT: by definition, the lecture's w_new ~ w_old."""
     mlp, params, x, y, *_ = example
     _, history = fit(mlp, params, x, y, key=jax.random.key(0), optimizer=SGD, epochs=500, batch_size=10, tol=1e-3)
     assert history.stopped == "converged"
