@@ -41,7 +41,8 @@ class Activation:
     A record of your own is used like any other:
 
     >>> import jax.numpy as jnp
-    >>> square = Activation("square", f=lambda z: z * z, df=lambda z, a: 2 * z, d2f=lambda z, a: 2 * jnp.ones_like(z))
+    >>> square = Activation(
+    ...     "square", f=lambda z: z * z, df=lambda z, a: 2 * z, d2f=lambda z, a: 2 * jnp.ones_like(z))
     >>> square(jnp.array([3.0])).tolist()
     [9.0]
     """

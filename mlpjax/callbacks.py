@@ -3,14 +3,15 @@
 A callback is any function of the number of complete epochs, the state and the history so far. One that has an attribute
 `every` is called at the multiples of it too.
 
->>> import jax, pathlib, tempfile
+>>> import jax, json, pathlib, tempfile
 >>> import numpy as np
 >>> from mlpjax import MLP, callbacks, fit, init
->>> mlp = MLP((1, 1))
+>>> mlp, x = MLP((1, 1)), np.ones((4, 1))
+>>> params = init(mlp, jax.random.key(0))
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     path = pathlib.Path(folder) / "log.jsonl"
-...     x = np.ones((4, 1))
-...     _ = fit(mlp, init(mlp, jax.random.key(0)), x, x, key=jax.random.key(1), epochs=3, callback=callbacks.JsonLines(path))
+...     log = callbacks.JsonLines(path)
+...     _ = fit(mlp, params, x, x, key=jax.random.key(1), epochs=3, callback=log)
 ...     [json.loads(line)["epoch"] for line in path.read_text().splitlines()]
 [1, 2, 3]
 """

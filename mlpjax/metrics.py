@@ -19,9 +19,12 @@ def score(loss: Loss, z: Float[Array, "n k"], y: Shaped[Array, "n *k"], weights:
 
     Args:
         loss: its inverse link turns logits into predictions, and its target says which of them are right.
-        z: the logits.
+        z: the logits, shape (n, k).
         y: the targets, as the loss takes them.
-        weights: one weight for each example.
+        weights: one weight for each example, shape (n,).
+
+    Returns:
+        A scalar, in float32 at least.
     """
     dtype = jnp.promote_types(z.dtype, jnp.float32)  # sums of many would overflow in float16
     weights = jnp.ones(len(z), dtype) if weights is None else jnp.asarray(weights, dtype)
@@ -32,12 +35,25 @@ def score(loss: Loss, z: Float[Array, "n k"], y: Shaped[Array, "n *k"], weights:
 
 
 def score_name(loss: Loss) -> str:
-    """What `score` is for a loss: "accuracy" or "r2"."""
+    """What `score` is for a loss: "accuracy" or "r2".
+
+    >>> from mlpjax import losses
+    >>> score_name(losses.squared_error), score_name(losses.softmax_cross_entropy)
+    ('r2', 'accuracy')
+    """
     return "r2" if loss.target.right is None else "accuracy"
 
 
 def accuracy(right: Shaped[Array, " n"], weights: Float[Array, " n"]) -> Scalar:
-    """The share of right predictions: `sum_i w_i [right_i] / sum_i w_i` (ACCURACY)."""
+    """The share of right predictions: `sum_i w_i [right_i] / sum_i w_i` (ACCURACY).
+
+    Args:
+        right: whether each prediction is right, shape (n,).
+        weights: one weight for each example, shape (n,).
+
+    >>> accuracy(jnp.array([True, True, False, True]), jnp.ones(4)).item()
+    0.75
+    """
     return jnp.sum(weights * right) / jnp.sum(weights)
 
 
@@ -46,6 +62,14 @@ def r2(prediction: Float[Array, "n k"], y: Float[Array, "n k"], weights: Float[A
 
     `1 - sum_i w_i (y_i - p_i)^2 / sum_i w_i (y_i - mean)^2`. A constant target, which has no variance, counts as 1 where it
     is predicted exactly and as 0 elsewhere, as in scikit-learn.
+
+    Args:
+        prediction: shape (n, k).
+        y: the targets, shape (n, k).
+        weights: one weight for each example, shape (n,).
+
+    >>> r2(jnp.array([[1.0], [2.0], [3.0]]), jnp.array([[1.0], [2.0], [4.0]]), jnp.ones(3)).item()
+    0.786
     """
     w = weights[:, None]
     residual = jnp.sum(w * (y - prediction) ** 2, axis=0)

@@ -45,7 +45,8 @@ class MLP:
         ValueError: a size below 1, fewer than two sizes, an unknown name or a wrong number of activations.
         TypeError: a size is not a whole number, or an activation or the loss is neither a name nor a record.
 
-    >>> MLP((2, 8, 8, 2), "relu", "softmax_cross_entropy") == MLP([2, 8, 8, 2], ["relu"] * 2, losses.softmax_cross_entropy)
+    >>> by_name = MLP((2, 8, 8, 2), "relu", "softmax_cross_entropy")
+    >>> by_name == MLP([2, 8, 8, 2], ["relu", "relu"], losses.softmax_cross_entropy)
     True
     """
 
@@ -253,13 +254,14 @@ def predict(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
     A mean for squared error, probabilities for the cross-entropies, a decision of -1 or +1 for perceptron and hinge,
     a rate for Poisson.
 
-    Args, raises: as `forward`.
+    Arguments and errors are those of `forward`.
 
     Returns:
         Shape (n, sizes[-1]).
 
     >>> mlp = MLP((4, 3), loss="softmax_cross_entropy")
-    >>> predict(mlp, init(mlp, jax.random.key(0)), jnp.ones((5, 4))).sum(axis=1).round(3).tolist()
+    >>> probabilities = predict(mlp, init(mlp, jax.random.key(0)), jnp.ones((5, 4)))
+    >>> probabilities.sum(axis=1).round(3).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0]
     """
     return mlp.loss.inverse_link(forward_pass(mlp, params, inputs(mlp, params, x)).z[-1])
@@ -293,7 +295,8 @@ def loss(mlp: MLP, params: Params, x: Data, y: Data, *, weights: Data | None = N
         TypeError: x, y or labels are of the wrong type.
 
     >>> mlp = MLP((4, 1))
-    >>> loss(mlp, init(mlp, jax.random.key(0), "zeros"), jnp.ones((5, 4)), 2 * jnp.ones((5, 1))).item()
+    >>> x, y = jnp.ones((5, 4)), 2 * jnp.ones((5, 1))
+    >>> loss(mlp, init(mlp, jax.random.key(0), "zeros"), x, y).item()
     4.0
 
     Lecture, section 7, step 1, whose loss is the sum where this one is the mean.

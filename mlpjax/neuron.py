@@ -3,7 +3,8 @@
 >>> import jax.numpy as jnp
 >>> from mlpjax import activations
 >>> from mlpjax.neuron import neuron
->>> neuron(jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0]), jnp.array(0.5), activations.relu).item()
+>>> x, w, b = jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0]), jnp.array(0.5)
+>>> neuron(x, w, b, activations.relu).item()
 1.5
 """
 

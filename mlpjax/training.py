@@ -205,7 +205,7 @@ def mini_batches(key: PRNGKey, n: int, batch_size: int, weights: Data | None = N
 
     Returns:
         The mini-batches of an epoch. Where n is not a multiple of the batch size the first is filled up with examples of
-        weight 0, so that every example is counted once.
+            weight 0, so that every example is counted once.
 
     >>> batches = mini_batches(jax.random.key(0), n=5, batch_size=2)
     >>> batches.rows.shape, batches.weights.tolist()

@@ -22,6 +22,10 @@ class Layer(NamedTuple):
     """One layer of neurons: `z = a @ W + b`.
 
     Column j of `W` holds the weights of neuron j: `W[i, j]` runs from input i to neuron j, the notes' w_ij.
+
+    Attributes:
+        W: the weights, shape (fan_in, fan_out).
+        b: the biases, shape (fan_out,).
     """
 
     W: Float[Array, "fan_in fan_out"]
@@ -37,6 +41,10 @@ class Trace(NamedTuple):
 
     `a[0] = x`, `z[l] = a[l] @ W[l] + b[l]` and `a[l + 1] = f(z[l])`; rows are examples. The network ends linear, so
     `z` and `a` have one entry a layer and the last one, `z[-1]`, holds the logits.
+
+    Attributes:
+        a: what goes into each layer of weights, `a[l]` of shape (n, sizes[l]).
+        z: the pre-activations that come out of it, `z[l]` of shape (n, sizes[l + 1]).
     """
 
     a: tuple[Float[Array, "n _"], ...]
@@ -47,6 +55,10 @@ class Penalty(NamedTuple):
     """How strongly large weights are penalised: `l1 * sum(|W|) + l2 * sum(W**2)` over all layers, biases left free.
 
     Both are traced scalars: a grid of them is one `jax.vmap` and one compilation.
+
+    Attributes:
+        l1: the strength of the L1 penalty, 0 or more.
+        l2: the strength of the L2 penalty, 0 or more.
     """
 
     l1: float | Scalar = 0.0
@@ -62,7 +74,11 @@ Slope: TypeAlias = Callable[[Float[Array, "*shape"], Float[Array, "*shape"]], Fl
 
 @runtime_checkable
 class GradFn(Protocol):
-    """The signature shared by every way to compute the loss and its gradient."""
+    """The signature shared by every way to compute the loss and its gradient.
+
+    `method(mlp, params, x, y, *, weights=None, penalty=None)` returns the loss, a scalar, and the gradient, of the type and
+    shapes of `params`; `backprop` describes the arguments.
+    """
 
     __name__: str
 

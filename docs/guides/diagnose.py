@@ -89,7 +89,8 @@ start = init(sound, jax.random.key(0))
 def learn(mlp, params, x, y, held_out=held_out, rate=3e-3, epochs=100):
     """How training goes."""
     begun = adam.init(params)
-    begun.hyperparams["learning_rate"] = jnp.asarray(rate)  # for all one compilation
+    # The rate as an array: all rates share one compilation.
+    begun.hyperparams["learning_rate"] = jnp.asarray(rate)
     state = State(params, begun, key := jax.random.key(1))
     options = {"optimizer": adam, "epochs": epochs, "validation": held_out}
     return fit(mlp, state, x, y, key=key, **options)[1]
@@ -132,7 +133,7 @@ def tell(mlp, params, x, y):
     for finding in diagnosis.diagnose(mlp, health):
         print(finding.condition, finding.layers or "")
         for text in (finding.reason, f"try: {finding.cure}" * bool(finding.cure)):
-            print(textwrap.fill(text, 76, initial_indent="  ", subsequent_indent="  "))
+            print(textwrap.indent(textwrap.fill(text, 74), "  "))
     return health
 
 
@@ -145,6 +146,9 @@ sick = tell(sigmoids, start, *train)
 well = tell(sound, start, *train)
 
 # %% tags=["hide"]
+assert linear > constant
+assert stuck.validation_loss[-1] > constant
+assert by_heart.loss[-1] < 1e-3
 figure, (left, right) = subplots(1, 2, figsize=(6.4, 3.1))
 for name, health, history, colour in (("sigmoid", sick, stuck, DELTA), ("tanh", well, good, A)):
     norms = health.gradient_norm
@@ -169,7 +173,7 @@ embedded(
 
 # %% [markdown]
 # A sound network gets the verdict `healthy`. It says that the gradient arrives, not that what it points to is worth
-# learning: two of the faults below are healthy too.
+# learning: a network whose labels are [those of other rows](#labels-that-belong-to-other-rows) is healthy too.
 #
 # ## A learning rate that is too large
 #
@@ -220,11 +224,14 @@ _ = tell(sound, start, raw, train[1])
 
 # %%
 mean, deviation = raw.mean(axis=0), raw.std(axis=0)
-scaled, scaled_held_out = (raw - mean) / deviation, (raw_held_out - mean) / deviation
-standardised = learn(sound, start, scaled, train[1], held_out=(scaled_held_out, held_out[1]))
-print(f"held-out loss {flat.validation_loss[-1]:.3f} → {standardised.validation_loss[-1]:.3f}")
+scaled = (raw - mean) / deviation
+same_scale = (raw_held_out - mean) / deviation, held_out[1]
+standardised = learn(sound, start, scaled, train[1], held_out=same_scale)
+before, after = (h.validation_loss[-1] for h in (flat, standardised))
+print(f"held-out loss {before:.3f} → {after:.3f}")
 
 # %% tags=["hide"]
+assert abs(flat.validation_loss[-1] / constant - 1) < 0.05
 curves(
     "held-out loss",
     {"raw inputs": flat, "standardised": standardised},
@@ -247,6 +254,8 @@ saturated = learn(sound, large, *train)
 _ = tell(sound, large, *train)
 
 # %% tags=["hide"]
+assert saturated.loss[0] > 100 * np.var(train[1])
+assert saturated.loss[-1] > 10 * np.var(train[1])
 curves(
     "training loss",
     {"20 × weights": saturated, "as init has them": good},
@@ -267,6 +276,7 @@ dying, living = learn(relus, dead, *train), learn(relus, start, *train)
 _ = tell(relus, dead, *train)
 
 # %% tags=["hide"]
+assert abs(dying.loss[-1] / np.var(train[1]) - 1) < 0.01
 curves(
     "training loss",
     {"biases of −20": dying, "biases of 0": living},
@@ -284,6 +294,7 @@ nonsense = learn(sound, start, train[0], shuffled)
 _ = tell(sound, start, train[0], shuffled)
 
 # %% tags=["hide"]
+assert min(nonsense.validation_loss[-20:]) > constant
 curves(
     "held-out loss",
     {"shuffled labels": nonsense, "their own": good},
@@ -298,12 +309,13 @@ curves(
 #
 # ## A network that learns by heart
 #
-# With more epochs the sound network goes on to learn the noise. The verdict stays healthy, and again the held-out loss tells.
+# With more epochs the sound network goes on to learn the noise. The gradient arrives; again only the held-out loss tells.
 
 # %%
 long = learn(sound, start, *train, epochs=1500)
-print(f"last epoch: training {long.loss[-1]:.4f}, held out {long.validation_loss[-1]:.3f}")
-print(f"best epoch, {long.best_epoch}: held out {long.validation_loss[long.best_epoch - 1]:.3f}")
+last, best = long.validation_loss[-1], min(long.validation_loss)
+print(f"last epoch: training {long.loss[-1]:.4f}, held out {last:.3f}")
+print(f"best epoch, {long.best_epoch}: held out {best:.3f}")
 
 # %% tags=["hide"]
 figure, axes = subplots(figsize=(5.4, 3.1))
@@ -354,11 +366,8 @@ for mlp, inputs, targets in (
 #
 # `fit(…, health_every=50)` records the same at every fiftieth step, with what the optimiser did, without changing a bit of what
 # is learned; then a step that is too large is found too. A run on the command line does so with `--health`, prints the verdict
-# and draws `health.png` into the run folder:
-#
-# ```sh
-# mlpjax train houses.csv --target price --health
-# ```
+# and draws `health.png` into the run folder: on the table of [another guide](table.py) it is
+# `mlpjax train houses.csv --target price --drop id --health`.
 #
 # ## Where to go next
 #

@@ -11,6 +11,9 @@ import workplace  # noqa: F401
 
 # %% [markdown]
 # ## From a run
+#
+# `iris` is a small table that comes with scikit-learn; a run of [your own table](table.py) does as well. The command line comes
+# with `pip install 'mlpjax[cli]'`.
 
 # %% language="bash"
 # mlpjax train iris --out run --epochs 100 > /dev/null
@@ -31,12 +34,19 @@ from pathlib import Path
 import numpy as np
 from jax import export
 
-artifact = export.deserialize(bytearray(Path("iris.jaxexport").read_bytes()))
+artifact = export.deserialize(Path("iris.jaxexport").read_bytes())
+flowers = np.array(
+    [
+        [5.1, 3.5, 1.4, 0.2],
+        [6.0, 2.9, 4.5, 1.5],
+        [6.5, np.nan, 5.8, 2.2],
+    ],
+    np.float32,
+)
+probabilities = np.asarray(artifact.call(flowers))
 print(artifact.in_avals, "→", artifact.out_avals)
 print(artifact.platforms)
-
-flowers = np.array([[5.1, 3.5, 1.4, 0.2], [6.0, 2.9, 4.5, 1.5], [6.5, np.nan, 5.8, 2.2]], np.float32)
-print(np.asarray(artifact.call(flowers)).round(3))
+print(probabilities.round(3))
 
 # %% [markdown]
 # A row of probabilities for each flower, in the order of the classes above; for a number, one column in the unit of the
@@ -44,7 +54,7 @@ print(np.asarray(artifact.call(flowers)).round(3))
 #
 # ## Check it against the original
 #
-# Predict the same rows both ways before you ship a file:
+# Predict the same rows both ways before you ship a file; the probabilities are the same to rounding:
 
 # %% language="bash"
 # cat > flowers.csv << END
@@ -53,7 +63,18 @@ print(np.asarray(artifact.call(flowers)).round(3))
 # 6.0,2.9,4.5,1.5
 # 6.5,,5.8,2.2
 # END
-# mlpjax predict run flowers.csv --probabilities
+# mlpjax predict run flowers.csv --probabilities -o probabilities.csv
+
+# %%
+import pandas as pd
+
+original = pd.read_csv("probabilities.csv").iloc[:, 1:].to_numpy()
+print(original.round(3))
+difference = original - probabilities
+print(f"differ by at most {np.abs(difference).max():.1g}")
+
+# %% tags=["hide"]
+assert np.abs(difference).max() < 1e-6
 
 # %% [markdown]
 # ## From a program
@@ -62,6 +83,8 @@ print(np.asarray(artifact.call(flowers)).round(3))
 # features.
 
 # %%
+import textwrap
+
 import jax
 
 from mlpjax import MLP, init, interop, predict
@@ -70,8 +93,9 @@ mlp = MLP((4, 8, 2), "tanh", "softmax_cross_entropy")
 params = init(mlp, jax.random.key(0))
 content = interop.to_artifact(mlp, params)
 x = np.ones((5, 4), np.float32)
-difference = export.deserialize(bytearray(content)).call(x) - predict(mlp, params, x)
-print(f"{len(content):,} bytes, differ by at most {np.abs(difference).max():.0e}")
+exported = export.deserialize(content).call(x)
+difference = np.abs(exported - predict(mlp, params, x)).max()
+print(f"{len(content):,} bytes, differ by at most {difference:.1g}")
 
 # %% [markdown]
 # ## Usual mistakes
@@ -82,7 +106,7 @@ print(f"{len(content):,} bytes, differ by at most {np.abs(difference).max():.0e}
 try:
     artifact.call(flowers[:, :3])
 except ValueError as error:
-    print(f"ValueError: {str(error).splitlines()[0]}")
+    print(textwrap.fill(f"ValueError: {error}", 80))
 
 # %% [markdown]
 # - **Standardising before the call.** The file does it; twice is wrong, and nothing tells.

@@ -5,7 +5,7 @@
 # params, x)` gives the logits and is differentiable in `params` and `x`, in reverse and in forward mode, by the derivation of
 # [chapter 10](../book/10-backpropagation.md). It is a function of arrays, so it goes into any JAX code: Equinox, Flax, Haiku,
 # BlackJAX or none. Use it where the perceptron is a part; where it is the whole, [`fit`][mlpjax.fitting.memory.fit] is
-# shorter.
+# shorter. To run this page: `pip install mlpjax equinox flax`.
 #
 # ## Equinox
 
@@ -59,7 +59,8 @@ values = []
 for _ in range(300):
     model, state, value = step(model, state)
     values.append(float(value))
-print(f"mean squared error {values[0]:.3f} before, {values[-1]:.4f} after; scale {model.scale[0]:.2f}")
+print(f"mean squared error {values[0]:.3f} before, {values[-1]:.4f} after")
+print(f"scale 1 before, {model.scale[0]:.2f} after")
 
 # %% tags=["hide"]
 figure, (left, right) = subplots(1, 2, figsize=(6.4, 3))
@@ -73,7 +74,7 @@ embedded(
     figure,
     "Left: sixty-four examples of the sine of 5x and the curve of the model through them. Right: its mean squared error over "
     f"{len(values)} steps falls from {values[0]:.2g} to {values[-1]:.2g}.",
-    "Both parts have learned: the network's parameters, and the scale in front of it.",
+    f"Both parts have learned: the network's parameters, and the scale in front of it, from 1 to {model.scale[0]:.2f}.",
 )
 
 # %% [markdown]
@@ -88,6 +89,14 @@ embedded(
 from flax import nnx
 
 
+def is_param(leaf):
+    return isinstance(leaf, nnx.Param)
+
+
+def arrays(params):
+    return jax.tree.map(lambda param: param[...], params, is_leaf=is_param)
+
+
 class Residual(nnx.Module):
     """A line and what a network adds to it."""
 
@@ -96,9 +105,7 @@ class Residual(nnx.Module):
         self.params = nnx.data(jax.tree.map(nnx.Param, init(mlp, rngs.params())))
 
     def __call__(self, x):
-        return self.line(x) + apply(
-            mlp, jax.tree.map(lambda p: p[...], self.params, is_leaf=lambda p: isinstance(p, nnx.Param)), x
-        )
+        return self.line(x) + apply(mlp, arrays(self.params), x)
 
 
 residual = Residual(nnx.Rngs(0))
@@ -106,9 +113,13 @@ bent = x[:, 0] + jnp.sin(3 * x[:, 0])
 tool = nnx.Optimizer(residual, optimizer, wrt=nnx.Param)
 
 
+def squared_error(residual):
+    return jnp.mean((residual(x)[:, 0] - bent) ** 2)
+
+
 @nnx.jit
 def train_step(residual, tool):
-    value, gradient = nnx.value_and_grad(lambda m: jnp.mean((m(x)[:, 0] - bent) ** 2))(residual)
+    value, gradient = nnx.value_and_grad(squared_error)(residual)
     tool.update(residual, gradient)
     return value
 
@@ -129,7 +140,7 @@ theirs = eqx.nn.MLP(3, 1, 8, 2, activation=jax.nn.tanh, key=jax.random.key(1))
 network, params = interop.from_equinox(theirs)
 inputs = jax.random.normal(jax.random.key(2), (5, 3))
 difference = predict(network, params, inputs) - jax.vmap(theirs)(inputs)
-print(network.sizes, f"differ by at most {jnp.abs(difference).max():.0e}")
+print(network.sizes, f"differ by at most {jnp.abs(difference).max():.1g}")
 
 # %% [markdown]
 # ## Usual mistakes

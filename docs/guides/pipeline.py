@@ -4,8 +4,8 @@
 # At the end of this page you have a network in a pipeline that scales, imputes and encodes a table, its quality by
 # cross-validation, and its penalty by grid search. `mlpjax.sklearn.MLPClassifier` and `MLPRegressor` take the parameters of
 # scikit-learn's own, have its attributes and raise its errors, so they go wherever those go. Use them where scikit-learn
-# already runs the show. With a file and no program, [the command line](table.py) does all of this by itself; in a JAX program
-# [`fit`][mlpjax.fitting.memory.fit] gives more hold.
+# is in use already. With a file and no program, [the command line](table.py) does all of this by itself; in a JAX program
+# [`fit`][mlpjax.fitting.memory.fit] gives more control. To install both: `pip install 'mlpjax[sklearn]'`.
 
 # %% tags=["hide"]
 from figures import DELTA, INK, A, embedded, subplots
@@ -30,14 +30,18 @@ from sklearn.preprocessing import StandardScaler
 from mlpjax.sklearn import MLPClassifier
 
 x, y = load_breast_cancer(return_X_y=True, as_frame=True)
-x_train, x_test, y_train, y_test = train_test_split(x, y, stratify=y, random_state=0)
+split = train_test_split(x, y, stratify=y, random_state=0)
+x_train, x_test, y_train, y_test = split
 network = MLPClassifier((16,), learning_rate_init=0.01, tol=1e-3, random_state=0)
 
 raw = MLPClassifier(**network.get_params()).fit(x_train, y_train)
 model = make_pipeline(StandardScaler(), network).fit(x_train, y_train)
 scaled = model[-1]
-print(f"accuracy of the most frequent class {y_test.value_counts(normalize=True).max():.3f}")
-print(f"on raw columns {raw.score(x_test, y_test):.3f}, scaled {model.score(x_test, y_test):.3f}")
+share = y_test.value_counts(normalize=True).max()
+on_raw, on_scaled = raw.score(x_test, y_test), model.score(x_test, y_test)
+print(f"accuracy of the most frequent class {share:.3f}")
+print(f"accuracy on raw columns {on_raw:.3f}")
+print(f"accuracy on scaled columns {on_scaled:.3f}")
 
 # %% tags=["hide"]
 figure, axes = subplots(figsize=(5.4, 3))
@@ -59,8 +63,10 @@ embedded(
 # %%
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    make_pipeline(StandardScaler(), MLPClassifier((16,), max_iter=5)).fit(x_train, y_train)
-print(f"{caught[0].category.__name__}: {caught[0].message}")
+    short = MLPClassifier((16,), max_iter=5)
+    make_pipeline(StandardScaler(), short).fit(x_train, y_train)
+told = f"{caught[0].category.__name__}: {caught[0].message}"
+print(textwrap.fill(told, 80))
 
 # %% [markdown]
 # ## Columns of several kinds
@@ -83,7 +89,8 @@ houses = pd.DataFrame(
     }
 )
 worth = houses["district"].map({"harbour": 2.4, "hill": 1.8, "old town": 3.1})
-price = houses["area"] * worth + 20 * np.sqrt(houses["rooms"]) + random.normal(0, 20, n)
+price = houses["area"] * worth + 20 * np.sqrt(houses["rooms"])
+price += random.normal(0, 20, n)
 houses.loc[::17, "area"] = np.nan
 houses.head(3)
 
@@ -97,7 +104,11 @@ columns = make_column_transformer(
     (numbers, ["area", "rooms"]),
     (OneHotEncoder(handle_unknown="ignore"), ["district"]),
 )
-regressor = MLPRegressor(hidden_layer_sizes=(32,), learning_rate_init=0.01, random_state=0)
+regressor = MLPRegressor(
+    hidden_layer_sizes=(32,),
+    learning_rate_init=0.01,
+    random_state=0,
+)
 pipeline = make_pipeline(columns, regressor)
 prices = TransformedTargetRegressor(pipeline, transformer=StandardScaler())
 
@@ -115,18 +126,33 @@ from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_score
 
-for name, candidate in (
-    ("a constant", DummyRegressor()),
-    ("a linear model", make_pipeline(columns, Ridge())),
-    ("the network", prices),
-):
-    scores = cross_val_score(candidate, houses, price, cv=5)
-    error = scores.std(ddof=1) / np.sqrt(len(scores))
-    print(f"{name:14}  R² {scores.mean():6.3f} ± {error:.3f}")
+candidates = {
+    "a constant": DummyRegressor(),
+    "a linear model": make_pipeline(columns, Ridge()),
+    "the network": prices,
+}
+scores = {}
+for name, candidate in candidates.items():
+    scores[name] = cross_val_score(candidate, houses, price, cv=5)
+scores["network − linear"] = scores["the network"] - scores["a linear model"]
+rows = []
+for name, folds in scores.items():
+    error = folds.std(ddof=1) / np.sqrt(len(folds))
+    rows.append(f"{name:16}  R² {folds.mean():6.3f} ± {error:.3f}")
+print("\n".join(rows))
+
+# %% tags=["hide"]
+gain = scores["network − linear"]
+gain_error = gain.std(ddof=1) / np.sqrt(5)
+assert gain.min() > 0
+assert gain.mean() > 2 * gain_error
+assert scores["the network"].std(ddof=1) / np.sqrt(5) > 2 * gain_error
 
 # %% [markdown]
-# The number after ± is the standard error of the mean over the folds. Two models closer than that are not told apart by these
-# data.
+# The number after ± is the standard error of the mean over the folds. All models are measured on the same folds, some harder
+# than others, and that luck is in the first three errors. It cancels in the last row, the difference fold by fold: compare two
+# models by that one. Here the network is better on every fold, and the mean of the differences is more than twice its error. A
+# difference below its error tells nothing.
 #
 # ## Choose by grid search
 #
@@ -138,10 +164,12 @@ from sklearn.model_selection import GridSearchCV
 
 alphas = [1e-3, 1e-2, 1e-1, 1, 10, 100]
 grid = {"mlpclassifier__alpha": alphas}
-search = GridSearchCV(model, grid, cv=5, scoring="neg_log_loss", return_train_score=True)
+options = {"scoring": "neg_log_loss", "return_train_score": True}
+search = GridSearchCV(model, grid, cv=5, **options)
 search.fit(x_train, y_train)
+best = search.best_estimator_
 print(search.best_params_, f"held-out log loss {-search.best_score_:.3f}")
-print(f"accuracy on the test set {search.best_estimator_.score(x_test, y_test):.3f}")
+print(f"accuracy on the test set {best.score(x_test, y_test):.3f}")
 
 # %% tags=["hide"]
 found = search.cv_results_
@@ -153,12 +181,16 @@ axes.axvline(search.best_params_["mlpclassifier__alpha"], color=INK, linewidth=1
 axes.set(xlabel="alpha", ylabel="log loss")
 figure.legend(loc="outside upper center", ncols=3)
 losses = -found["mean_test_score"]
+assert alphas[0] < search.best_params_["mlpclassifier__alpha"] < alphas[-1]
+assert -found["mean_train_score"][0] < 0.6 * losses[0]
+assert losses[-1] > 3 * losses.min()
 embedded(
     figure,
     f"Training and held-out log loss over alpha from {alphas[0]} to {alphas[-1]}. The held-out loss is {losses[0]:.3f} at the "
     f"least alpha, {losses.min():.3f} at the best, {search.best_params_['mlpclassifier__alpha']}, and {losses[-1]:.3f} at the "
     "largest.",
-    "On the left the network is free to follow single examples, on the right it is too stiff. The bars are one standard error.",
+    "On the left the network is free to follow single examples: the training loss lies well below the held-out loss. On the "
+    "right it is too stiff, and both are high. The bars are one standard error.",
 )
 
 # %% [markdown]
@@ -175,10 +207,10 @@ embedded(
 sparse = MLPClassifier(**network.get_params())
 sparse.set_params(activation="silu", l1=20.0, class_weight="balanced")
 thin = make_pipeline(StandardScaler(), sparse).fit(x_train, y_train)
-weights = thin[-1].coefs_[0]
+weights, accuracy = thin[-1].coefs_[0], thin.score(x_test, y_test)
 print(f"{np.any(weights, axis=1).sum()} of {len(weights)} columns are used")
 print(f"{np.mean(weights != 0):.0%} of the weights in the first layer are not 0")
-print(f"accuracy {thin.score(x_test, y_test):.3f}")
+print(f"accuracy {accuracy:.3f}")
 
 # %% [markdown]
 # ## Usual mistakes
@@ -204,7 +236,7 @@ for attempt in (
 
 # %% [markdown]
 # **Comparing two networks of one `random_state` each.** Another start gives another network. Set `random_state` for a result
-# that comes out again, and several for a statement about the method.
+# that comes out again, and repeat with several for a statement about the method.
 #
 # ## A network that scikit-learn has fitted
 #
@@ -219,7 +251,8 @@ from mlpjax import interop, predict
 inputs = StandardScaler().fit_transform(x)
 theirs = Theirs((8,), max_iter=500, random_state=0).fit(inputs, y)
 mlp, params = interop.from_sklearn(theirs)
-difference = predict(mlp, params, inputs)[:, 0] - theirs.predict_proba(inputs)[:, 1]
+ours = predict(mlp, params, inputs)[:, 0]
+difference = ours - theirs.predict_proba(inputs)[:, 1]
 print(mlp.sizes, f"differ by at most {np.abs(difference).max():.1e}")
 
 # %% [markdown]

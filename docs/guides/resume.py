@@ -7,8 +7,8 @@
 #
 # ## On the command line
 #
-# `mlpjax train` writes checkpoints as it goes. Here it is stopped in its first epochs by a signal, as a scheduler or an
-# impatient hand would: what was learned is kept, and reported.
+# `mlpjax train`, which comes with `pip install 'mlpjax[cli]'`, writes a checkpoint every 30 seconds and when it ends. Here it
+# is stopped early by a signal, as a scheduler or Ctrl-C would: what was learned is kept, and reported.
 
 # %% tags=["hide"]
 import workplace  # noqa: F401
@@ -22,18 +22,21 @@ from figures import DELTA, INK, A, embedded, subplots
 
 # %% [markdown]
 # Where nothing can be caught, as when the power fails or `kill -9` strikes, no report is written, and the last checkpoint
-# is what is left. `--resume` goes on from either, with the data and the options of the run.
+# is what is left. `--resume` goes on from either, with the data and the options of the run; if there was no checkpoint yet, it
+# starts from the beginning.
 
 # %% language="bash"
 # mlpjax train --resume run
 
 # %% [markdown]
-# A run that is complete goes on too, where `--epochs` asks for more of them.
+# A run that is complete goes on too, where `--epochs` asks for more of them: `mlpjax train --resume run --epochs 20000`
+# trains it twice as long.
 #
 # ## In a program
 #
 # [`Checkpoints`][mlpjax.fitting.checkpoints.Checkpoints] names a folder and how often to write to it. The same call again
-# goes on from what it finds there; so a script that is started anew after a crash needs no other line.
+# goes on from what it finds there; so a script that is started anew after a crash needs no other line. In a program they need
+# `pip install 'mlpjax[checkpoints]'`.
 
 # %%
 import jax
@@ -57,12 +60,14 @@ def train(epochs, folder=None, key=1):
 _, first = train(40, "checkpoints")  # stopped at 40 epochs, say
 resumed, whole = train(100, "checkpoints")
 uninterrupted, straight = train(100)
-pairs = zip(jax.tree.leaves(resumed.params), jax.tree.leaves(uninterrupted.params), strict=True)
-print("the same to the bit:", all(np.array_equal(*pair) for pair in pairs))
+same = jax.tree.map(np.array_equal, resumed.params, uninterrupted.params)
+print("the same to the bit:", all(jax.tree.leaves(same)))
 print("epochs in the history:", first.epochs, whole.epochs)
 
 # %% tags=["hide"]
 figure, axes = subplots(figsize=(5.4, 3))
+assert all(jax.tree.leaves(same))
+assert np.array_equal(straight.loss, whole.loss)
 axes.plot(range(1, 101), straight.loss, color=A, linewidth=5, alpha=0.4, label="never stopped")
 axes.plot(range(1, 101), whole.loss, color=DELTA, label="stopped and resumed")
 axes.axvline(first.epochs, color=INK, linewidth=1, dashes=(2, 2), label="the stop")
@@ -85,7 +90,10 @@ embedded(
 # %%
 import textwrap
 
-for attempt in (lambda: train(200, "checkpoints", key=2), lambda: train(50, "checkpoints")):
+for attempt in (
+    lambda: train(200, "checkpoints", key=2),
+    lambda: train(50, "checkpoints"),
+):
     try:
         attempt()
     except ValueError as error:

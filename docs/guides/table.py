@@ -6,9 +6,12 @@
 # program. Use it for tables of numbers and categories with a hundred rows and more; text, images and series of measurements
 # need other networks. From a program that speaks scikit-learn, see [Inside a scikit-learn pipeline](pipeline.py).
 #
+# The command line comes with `pip install 'mlpjax[cli]'`.
+#
 # ## The table
 #
-# Six hundred houses, with a price in thousands, numbers, a category, an id that says nothing, and gaps, as tables have them.
+# If you have a table of your own, go on to [Train](#train). Here it is six hundred invented houses, with a price in
+# thousands, numbers, a category, an id that says nothing, and gaps, as tables have them. The program needs pandas.
 
 # %% tags=["hide"]
 import json
@@ -32,7 +35,8 @@ houses = pd.DataFrame(
     }
 )
 worth = houses["district"].map({"harbour": 2.4, "hill": 1.8, "old town": 3.1})
-houses["price"] = (houses["area"] * worth + 20 * np.sqrt(houses["rooms"]) + random.normal(0, 20, n)).round(1)
+price = houses["area"] * worth + 20 * np.sqrt(houses["rooms"])
+houses["price"] = (price + random.normal(0, 20, n)).round(1)
 houses.loc[::17, "area"] = np.nan
 houses.to_csv("houses.csv", index=False)
 houses.head(3)
@@ -40,19 +44,22 @@ houses.head(3)
 # %% [markdown]
 # ## Train
 #
-# `--drop id` leaves a column out. Numbers are standardised, categories one-hot, gaps imputed with an indicator; a fifth of
-# the rows is kept for a test that the training never sees.
+# `--drop id` leaves a column out. Of the others, numbers are standardised: minus their mean, over their standard deviation. A
+# category becomes a column of 0 and 1 for each of its values. A gap becomes the mean, and a column of its own says where it
+# was. A fifth of the rows is kept for a test that the training never sees.
 
 # %% language="bash"
 # mlpjax train houses.csv --target price --drop id --out run --epochs 60
 
 # %% [markdown]
-# Read it from the top. The first lines say what each column was taken for; look there first, because a number that was read
-# as a category, or a code that was read as a number, spoils everything after it. The gradient is then compared with
-# `jax.grad` on your own rows. Last, the report on the rows kept for test sets the network beside a constant, which predicts
+# Read it from the top. The first lines name the columns that were taken for categories; the others are numbers. Look there
+# first, because a number that was read as a category, or a code that was read as a number, spoils everything after it. The
+# gradient is then compared with `jax.grad` on your own rows. `loss` is the mean squared error of the standardised target plus
+# the penalty on the weights. Last, the report on the rows kept for test sets the network beside a constant, which predicts
 # the mean, and a linear model:
 #
-# - **R²** is the share of the target's variance that the model explains: 1 is perfect, 0 is a constant.
+# - **R²** is the share of the target's variance that the model explains: 1 is perfect, 0 is as good as the mean of the test
+#   rows, and below 0 is worse.
 # - **root mean square error** and **mean absolute error** are in the unit of the target, thousands here.
 #
 # If the network does not beat both, it has learned nothing that is worth having. Try more epochs first, then
@@ -61,7 +68,8 @@ houses.head(3)
 # ## What is in the run
 #
 # The folder holds the model in one file, `training.png`, which draws the curves below and more, and every number as JSON:
-# `report.json` what was printed, `history.json` the epochs.
+# `report.json` what was printed, `history.json` the epochs. A run is never written over: give each its own `--out`, or leave
+# the option out, and the folder is named by the data and the time.
 
 # %% tags=["hide"]
 history = json.loads(Path("run/history.json").read_text())
@@ -70,15 +78,17 @@ epochs = range(1, len(history["loss"]) + 1)
 left.semilogy(epochs, history["loss"], color=A)
 left.set(xlabel="epoch", title="training loss")
 right.plot(epochs, history["validation_score"], color=DELTA)
-linear = json.loads(Path("run/report.json").read_text())["baselines"]["linear"]["r2"]
+report = json.loads(Path("run/report.json").read_text())
+linear = report["baselines"]["linear"]["r2"]
+assert history["validation_score"][-1] > linear > 0
 right.axhline(linear, color=INK, linewidth=1, dashes=(6, 3))
 right.text(len(epochs), linear, "a linear model", ha="right", va="top")
 right.set(xlabel="epoch", title="test R²")
 embedded(
     figure,
     f"Left: the training loss, with the penalty, falls from {history['loss'][0]:.2g} to {history['loss'][-1]:.2g} in "
-    f"{len(epochs)} epochs. Right: R² on the test examples rises to {history['validation_score'][-1]:.3f}; a linear model has "
-    f"{linear:.3f}.",
+    f"{len(epochs)} epochs. Right: R² on the test examples rises from {history['validation_score'][0]:.2f} to "
+    f"{history['validation_score'][-1]:.3f}; a linear model has {linear:.3f}.",
     "The test examples are only measured, after each epoch. If their R² has levelled off, more epochs will not help; if it falls "
     "while the training loss falls, the network learns by heart, and <code>--patience 20</code> keeps the best epoch.",
 )
@@ -138,9 +148,9 @@ from mlpjax import load
 from mlpjax.data import Choices, load_table
 
 mlp, params = load("run/model.safetensors")
-print(mlp.sizes, mlp.loss.name)
 data = load_table(houses, Choices("price", drop=("id",)))
-print("training examples", data.x_train.shape, "test examples", data.x_test.shape)
+print(mlp.sizes, mlp.loss.name)
+print("training", data.x_train.shape, "test", data.x_test.shape)
 
 # %% [markdown]
 # ## Where to go next

@@ -1,4 +1,15 @@
-"""The command line."""
+"""The command line: `mlpjax` and its commands.
+
+- `mlpjax train houses.csv --target price` trains on a table, tests, and writes a run folder.
+- `mlpjax select houses.csv --target price` chooses the layers and the penalty by cross-validation.
+- `mlpjax predict RUN new.csv` predicts the rows of a table.
+- `mlpjax evaluate RUN other.csv` measures a model on a table whose targets are known.
+- `mlpjax export RUN` writes one file that runs with JAX alone.
+- `mlpjax inspect RUN` tells what is in a model file.
+- `mlpjax check houses.csv --target price` compares every gradient method with `jax.grad` on your rows.
+
+Each lists its options with `--help`. What follows are the functions behind them, for those who change the command line.
+"""
 
 from typing import Annotated
 

@@ -148,7 +148,7 @@ def raw(columns: Columns, batch: Batch, first_row: int = 0) -> np.ndarray:
 
     Returns:
         Float64, shape (rows, len(columns)): numbers, or places in a column's categories; NaN where a cell is missing and -1
-        where a category was not in training.
+            where a category was not in training.
 
     Raises:
         ValueError: a column is not there, or holds what it cannot; the message names it, and the row.

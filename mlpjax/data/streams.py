@@ -71,7 +71,8 @@ class Stream:
         notes: what there is to say about how the table was taken, as sentences.
         rows: the number of training examples.
         batch_size: the examples in each batch but an epoch's last.
-        validation, test: the parts held out; the first is empty where none was asked for.
+        validation: the part held out for validation; empty where none was asked for.
+        test: the part held out for test.
     """
 
     name: str

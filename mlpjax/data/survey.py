@@ -22,7 +22,8 @@ class Choices:
     Attributes:
         target: the column to predict, or several of numbers.
         task: "classes" or "numbers"; `None` to look at the target.
-        numeric, categorical: the columns that are to be taken so, whatever they look like.
+        numeric: the columns that are to be taken as numbers, whatever they look like.
+        categorical: those that are to be taken as categories.
         drop: the columns to leave out.
         weights: the column that says how much each example counts.
         standardise: whether targets that are numbers are brought to mean 0 and spread 1; counts must keep their own unit.

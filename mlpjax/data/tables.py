@@ -20,11 +20,14 @@ class Dataset(NamedTuple):
 
     Attributes:
         name: of the bundled data set, or of the file.
-        x_train, x_test: examples, shape (n, features): numbers at mean 0 and spread 1 over the training examples, categories
+        x_train: training examples, shape (n, features): numbers at mean 0 and spread 1 over the training examples, categories
             one-hot; the pixels of the digits share one unit and so one spread.
-        y_train, y_test: class labels, shape (n,); or numbers, shape (n, targets), standardised likewise.
+        x_test: test examples, treated as the training examples were.
+        y_train: class labels, shape (n,); or numbers, shape (n, targets), standardised likewise.
+        y_test: those of the test examples.
         preprocessing: how a row of the table becomes an example; fitted on the training part.
-        weights_train, weights_test: how much each example counts, shape (n,); `None` where all count alike.
+        weights_train: how much each training example counts, shape (n,); `None` where all count alike.
+        weights_test: how much each test example counts, likewise.
         notes: what there is to say about how the table was taken, as sentences.
     """
 

@@ -2,11 +2,15 @@
 
 >>> import jax
 >>> from mlpjax import MLP, diagnosis, init
->>> mlp, x = MLP((4, *[16] * 10, 1), "sigmoid"), jax.random.normal(jax.random.key(1), (50, 4))
+>>> mlp = MLP((4, *[16] * 10, 1), "sigmoid")
+>>> x = jax.random.normal(jax.random.key(1), (50, 4))
 >>> health = diagnosis.health(mlp, init(mlp, jax.random.key(0)), x, x[:, :1])
 >>> [finding] = diagnosis.diagnose(mlp, health)
->>> finding.condition, finding.cure
-('vanishing', 'sigmoid has a slope of at most 0.25: use relu or tanh, with their own initialisers; or fewer layers')
+>>> finding.condition
+'vanishing'
+>>> print(*finding.cure.split("; "), sep="\\n")
+sigmoid has a slope of at most 0.25: use relu or tanh, with their own initialisers
+or fewer layers
 """
 
 from mlpjax.diagnosis.findings import Finding as Finding

@@ -34,7 +34,8 @@ class Health(NamedTuple):
         gradient_norm: `||dL/dW||`.
         gradient_to_weight: `||dL/dW|| / ||W||`.
         update_to_weight: `||update of W|| / ||W||`; `None` where no update was given.
-        activation_mean, activation_std: of the outputs of the layer, over examples and units; of the last one, the logits.
+        activation_mean: the mean of the outputs of the layer, over examples and units; of the last one, the logits.
+        activation_std: their standard deviation.
         saturated: the share of outputs whose slope is below SATURATED times the steepest (HEALTH-saturated).
         dead: the share of units whose slope is below DEAD times the steepest on every example.
         slope: the root mean square of the slopes (HEALTH-slope), 1 at the linear output.

@@ -31,7 +31,7 @@ def spectrum(mlp: MLP, params: Params, x: Data) -> Spectrum:
     Where all of them are 1 a delta keeps its length on its way back; where the largest of the whole is tiny no change of
     the input is felt, and no gradient comes through. One singular value decomposition an example and layer: take few examples.
 
-    Args, raises: as `forward`; and an activation that has no slope is refused.
+    Arguments and errors are those of `forward`; and an activation that has no slope is refused.
 
     >>> from mlpjax import init
     >>> mlp = MLP((4, 4, 4), "identity")

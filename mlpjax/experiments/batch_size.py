@@ -104,7 +104,7 @@ def temporary_bytes(
 ) -> int:
     """The bytes that the compiled step on a mini-batch needs besides what comes in and goes out, by XLA's memory analysis.
 
-    Nothing is run. Args as in `compare_batch_sizes`.
+    Nothing is run. The arguments are those of `compare_batch_sizes`.
     """
     state = start(params, optimizer, jax.random.key(0))
     batch = (jax.ShapeDtypeStruct((batch_size, *array.shape[1:]), jnp.result_type(array)) for array in (x, y))
@@ -128,7 +128,7 @@ def remembered_bytes(mlp: MLP, batch_size: int, dtype=jnp.float32) -> int:
 def gradient_deviation(mlp: MLP, params: Params, x: Data, y: Data) -> Scalar:
     """The standard deviation of the gradient of one example about that of all, sigma in COST-batch_noise.
 
-    Args, raises: as `backprop`.
+    Arguments and errors are those of `backprop`.
 
     >>> from mlpjax import Layer
     >>> zero = (Layer(jnp.zeros((1, 1)), jnp.zeros(1)),)

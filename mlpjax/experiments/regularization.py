@@ -193,7 +193,7 @@ def early_stopping_path(
 
     With the key of a `regularization_path` it starts where that one does.
 
-    Args, raises: as `regularization_path`.
+    Arguments and errors are those of `regularization_path`.
 
     Returns:
         One network an epoch, beside `equivalent_l2` of its number of steps.

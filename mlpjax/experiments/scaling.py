@@ -25,7 +25,7 @@ def exponent(x, cost):
 def growth(x, cost):
     """The factor by which a cost grows with each unit of x: r in `cost = c r^x`.
 
-    Args, returns: as `exponent`, but x may be any number.
+    Arguments and result are those of `exponent`, but x may be any number.
     """
     return np.exp(_slope(x, cost))
 

@@ -37,7 +37,7 @@ class SignedDistance(NamedTuple):
 def eikonal_loss(mlp: MLP, params: Params, x: Data) -> Scalar:
     """How far the gradient in the input is from length 1: `mean (|grad u(x)| - 1)^2` (EIKONAL).
 
-    Args, raises: as `input_gradient` for a network with one output.
+    Arguments and errors are those of `input_gradient`, for a network with one output.
 
     >>> from mlpjax import Layer
     >>> params = (Layer(W=jnp.array([[3.0], [4.0]]), b=jnp.zeros(1)),)

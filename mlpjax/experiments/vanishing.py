@@ -27,7 +27,8 @@ class Norms(NamedTuple):
     Attributes:
         norms: one by one, shape (seeds, layers).
         typical: their geometric means, shape (layers,).
-        low, high: between which nine tenths of them lie, likewise.
+        low: one twentieth of them lie below it, likewise.
+        high: one twentieth of them lie above it, likewise.
     """
 
     norms: Float[Array, "seeds layers"]

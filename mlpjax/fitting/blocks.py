@@ -29,7 +29,8 @@ class Block(NamedTuple):
     """Batches of one shape, of which the first `filled` are filled.
 
     Attributes:
-        x, y: the examples and targets, shapes (batches, batch_size, …).
+        x: the examples, shape (batches, batch_size, …).
+        y: their targets, likewise.
         weights: 0 for what fills a batch up.
         examples: how many each batch holds.
         filled: how many batches there are.

@@ -144,7 +144,7 @@ def several(
 
     Returns:
         The state after the last of them, MOST rows of history of which the first are filled, how many those are, the
-        verdict on the last, and what was recorded. A diverged epoch is among them, with a state that is not finite.
+            verdict on the last, and what was recorded. A diverged epoch is among them, with a state that is not finite.
     """
 
     def one(carry):

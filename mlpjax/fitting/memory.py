@@ -8,7 +8,8 @@
 >>> y = jnp.array([[0.0], [1.0], [1.0], [0.0]])
 >>> mlp = MLP((2, 8, 1), "tanh", "sigmoid_binary_cross_entropy")
 >>> params = init(mlp, jax.random.key(0))
->>> state, history = fit(mlp, params, x, y, key=jax.random.key(1), optimizer=optax.adam(0.1), epochs=100)
+>>> options = {"optimizer": optax.adam(0.1), "epochs": 100}
+>>> state, history = fit(mlp, params, x, y, key=jax.random.key(1), **options)
 >>> bool(history.loss[-1] < 0.05), history.stopped
 (True, 'epochs')
 """

@@ -4,6 +4,7 @@ A thread gathers batches into blocks and puts them on the device while the devic
 batches a block has changes no bit of the result.
 
 >>> import jax, optax
+>>> import numpy as np
 >>> from mlpjax import MLP, fit_stream, init
 >>> def batches(epoch, start):
 ...     rows = np.random.default_rng(epoch).permutation(100).reshape(10, 10)
@@ -12,7 +13,8 @@ batches a block has changes no bit of the result.
 ...         yield x, 2 * x
 >>> mlp = MLP((1, 1))
 >>> params = init(mlp, jax.random.key(0))
->>> state, history = fit_stream(mlp, params, batches, optimizer=optax.adam(0.1), epochs=20, batch_size=10)
+>>> options = {"optimizer": optax.adam(0.1), "epochs": 20, "batch_size": 10}
+>>> state, history = fit_stream(mlp, params, batches, **options)
 >>> round(state.params[0].W.item(), 1)
 2.0
 """

@@ -13,11 +13,12 @@ def autodiff(
 ) -> tuple[Scalar, Params]:
     """The loss and its gradient by `jax.value_and_grad`.
 
-    Args, returns, raises: as `backprop`.
+    Arguments, result and errors are those of `backprop`.
 
     >>> import jax.numpy as jnp
     >>> from mlpjax import Layer
-    >>> value, gradient = autodiff(MLP((1, 1)), (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1)), jnp.zeros((1, 1)))
+    >>> params, x = (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1))
+    >>> value, gradient = autodiff(MLP((1, 1)), params, x, 0 * x)
     >>> value.item(), gradient[0].W.item()
     (4.0, 4.0)
     """

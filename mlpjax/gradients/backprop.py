@@ -33,12 +33,12 @@ Deltas = tuple[Delta, ...]
 
 
 def last_delta(mlp: MLP, trace: Trace, examples: Batch) -> Delta:
-    """BP1"""
+    """The delta of the last layer, `share value'(z[-1], y)`, shape (n, sizes[-1]) (BP1)."""
     return weighted(mlp.loss.delta(trace.z[-1], examples.y), examples.share)
 
 
 def delta_before(f: Activation, W: Float[Array, "_ _"], z: Delta, a: Delta, delta: Delta) -> Delta:
-    """BP2, for the layer with activation f, inputs z and outputs a before the weights W."""
+    """The delta before the weights W, `(delta W^T) * f'(z)` (BP2): of a layer with activation f, pre-activation z, output a."""
     return (delta @ W.T) * f.df(z, a)
 
 

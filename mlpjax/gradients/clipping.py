@@ -47,7 +47,7 @@ def clipped_gradient(
 
     Returns:
         The loss as it is, a scalar, and the gradient, of the type, shapes and dtype of the parameters. With a `max_norm` of
-        infinity it is the gradient of `backprop`.
+            infinity it is the gradient of `backprop`.
 
     Raises:
         ValueError: a shape does not fit, `max_norm` is negative, or infinite in spite of noise, or one of key and

@@ -19,11 +19,11 @@ def finite_difference(
     whatever the dtype of the parameters. The truncation error grows as h^2 and the rounding error as 1/h, so that
     `h = eps^(1/3) max(1, |p|)`, 6e-6, is about the best and leaves an error near 1e-10.
 
-    Args, returns, raises: as `backprop`. At a kink the result lies between the two slopes.
+    Arguments, result and errors are those of `backprop`. At a kink the result lies between the two slopes.
 
     >>> from mlpjax import Layer
-    >>> value, gradient = finite_difference(
-    ...     MLP((1, 1)), (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1)), jnp.zeros((1, 1)))
+    >>> params, x = (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1))
+    >>> value, gradient = finite_difference(MLP((1, 1)), params, x, 0 * x)
     >>> value.item(), round(gradient[0].W.item(), 5)
     (4.0, 4.0)
 

@@ -127,7 +127,7 @@ def predict_jvp(
 ) -> tuple[Float[Array, "n k"], Float[Array, "n k"]]:
     """The prediction and how it moves along a direction: the tangent of the logits through the inverse link (JVP).
 
-    Args, raises: as `jvp`.
+    Arguments and errors are those of `jvp`.
 
     Returns:
         What `predict` returns and its derivative along the direction, both of shape (n, sizes[-1]).
@@ -153,11 +153,11 @@ def forward_mode(
 
     Exact, but it takes as many passes as there are parameters where backpropagation takes one.
 
-    Args, returns, raises: as `backprop`.
+    Arguments, result and errors are those of `backprop`.
 
     >>> from mlpjax import Layer
-    >>> value, gradient = forward_mode(
-    ...     MLP((1, 1)), (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1)), jnp.zeros((1, 1)))
+    >>> params, x = (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1))
+    >>> value, gradient = forward_mode(MLP((1, 1)), params, x, 0 * x)
     >>> value.item(), gradient[0].W.item()
     (4.0, 4.0)
 

@@ -104,7 +104,7 @@ def empirical_fisher_vector_product(
     The second moment of the gradients at the given targets, for any loss, and no approximation of the Hessian: near a
     minimum with small errors it vanishes where the true Fisher does not. A penalty has no part in it.
 
-    Args, returns, raises: as `ggnvp`.
+    Arguments, result and errors are those of `ggnvp`.
 
     >>> from mlpjax import Layer
     >>> params = v = (Layer(jnp.array([[2.0]]), jnp.zeros(1)),)

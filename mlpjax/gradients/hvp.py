@@ -93,11 +93,11 @@ def hessian(
 ) -> Float[Array, "p p"]:
     """The Hessian of the loss, for a small network: `hvp` of every direction at once (HVP-forward, HVP-backward).
 
-    Args, raises: as `backprop`.
+    Arguments and errors are those of `backprop`.
 
     Returns:
         A symmetric matrix of as many rows as there are parameters, in the order of `jax.flatten_util.ravel_pytree(params)`:
-        layer by layer, W row by row and then b.
+            layer by layer, W row by row and then b.
 
     >>> params = (Layer(jnp.array([[2.0]]), jnp.zeros(1)),)
     >>> hessian(MLP((1, 1)), params, 3 * jnp.ones((1, 1)), jnp.zeros((1, 1))).tolist()

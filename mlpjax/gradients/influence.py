@@ -32,7 +32,7 @@ def tracin(
 
     Returns:
         The influences, shape (n, m), in float32 at least. The influence of training examples on themselves, by which wrong
-        labels are found, needs no pairs: it is the sum of `eta[t] per_example_norms ** 2`.
+            labels are found, needs no pairs: it is the sum of `eta[t] per_example_norms ** 2`.
 
     Raises:
         ValueError: there is no checkpoint, not one learning rate for each, a shape does not fit, or an activation has no slope.

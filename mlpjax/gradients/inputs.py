@@ -89,10 +89,10 @@ def input_jacobian(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k d"]:
 
     `J = W[D-1]^T diag(f'(z[D-2])) W[D-2]^T … diag(f'(z[0])) W[0]^T`, multiplied out from whichever end has fewer rows.
 
-    Args, raises: as `forward`; and an activation that has no slope is refused.
+    Arguments and errors are those of `forward`; and an activation that has no slope is refused.
 
     Returns:
-        Shape (n, sizes[-1], sizes[0]): row k of an example is the gradient of its logit k.
+        One matrix for each example, shape (n, sizes[-1], sizes[0]); its row k is the gradient of logit k.
 
     >>> from mlpjax import Layer
     >>> params = (Layer(W=jnp.array([[3.0, 0.0], [4.0, 1.0]]), b=jnp.zeros(2)),)

@@ -36,7 +36,7 @@ def laplacian(mlp: MLP, params: Params, x: Data) -> Float[Array, "n k"]:
     parameters work as for any function. The blocks of examples follow one another: where x is spread over devices, call
     it under `jax.shard_map`, so that each device has blocks of its own.
 
-    Args, raises: as `forward`; and an activation that has no slope is refused.
+    Arguments and errors are those of `forward`; and an activation that has no slope is refused.
 
     Returns:
         Shape (n, sizes[-1]), in the dtype of the parameters.

@@ -49,7 +49,7 @@ def gradient_noise_scale(
 
     Returns:
         The scale and what it is made of, in float32 at least; NaN if one example has all the weight. The variance is the
-        difference of two squares: in float32 it is blind to noise below some 1e-4 of the gradient's norm.
+            difference of two squares: in float32 it is blind to noise below some 1e-4 of the gradient's norm.
 
     Raises:
         ValueError: there is one example only, a shape does not fit, or an activation has no slope.

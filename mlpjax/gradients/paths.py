@@ -63,10 +63,10 @@ def path_sum(
     For small networks: 4-3-2-1 has 41 paths, 64-64-32-10 has 1.4 million. `path_multiplications` says what it
     will cost.
 
-    Args, returns, raises: as `backprop`; and ValueError for more than `MOST_PATHS` paths.
+    Arguments, result and errors are those of `backprop`; and ValueError for more than `MOST_PATHS` paths.
 
-    >>> value, gradient = path_sum(
-    ...     MLP((1, 1)), (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1)), jnp.zeros((1, 1)))
+    >>> params, x = (Layer(jnp.array([[2.0]]), jnp.zeros(1)),), jnp.ones((1, 1))
+    >>> value, gradient = path_sum(MLP((1, 1)), params, x, 0 * x)
     >>> value.item(), gradient[0].W.item()
     (4.0, 4.0)
 

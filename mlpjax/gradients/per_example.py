@@ -53,7 +53,7 @@ def per_example_gradients(mlp: MLP, params: Params, x: Data, y: Data, *, weights
 
     Returns:
         The gradients, of the type and dtype of the parameters with an axis of n before each shape. Their sum over the sum of
-        the weights, their mean where there are none, is the gradient of `backprop` without a penalty.
+            the weights, their mean where there are none, is the gradient of `backprop` without a penalty.
 
     Raises:
         ValueError: a shape does not fit, or an activation has no slope.
@@ -74,7 +74,7 @@ def per_example_layer_norms(
 ) -> Float[Array, "n layers"]:
     """The norm of the gradient of each example's own loss in each layer, W and b together (PX-norm).
 
-    Args, raises: as `per_example_gradients`.
+    Arguments and errors are those of `per_example_gradients`.
 
     Returns:
         Shape (n, layers), in float32 at least.
@@ -94,7 +94,7 @@ def per_example_norms(mlp: MLP, params: Params, x: Data, y: Data, *, weights: Da
 
     It takes little more than a `backprop`, and no gradient is made. `per_example_layer_norms` are the same layer by layer.
 
-    Args, raises: as `per_example_gradients`.
+    Arguments and errors are those of `per_example_gradients`.
 
     Returns:
         Shape (n,), in float32 at least.

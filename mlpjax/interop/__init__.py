@@ -6,9 +6,10 @@ Each of the libraries is imported only where its function is called.
 >>> from sklearn.neural_network import MLPClassifier
 >>> from mlpjax import interop, predict
 >>> x, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
->>> theirs = MLPClassifier(hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs", random_state=0).fit(x, y)
+>>> theirs = MLPClassifier((8,), "tanh", solver="lbfgs", random_state=0).fit(x, y)
 >>> mlp, params = interop.from_sklearn(theirs)
->>> bool(np.allclose(predict(mlp, params, np.array(x))[:, 0], theirs.predict_proba(x)[:, 1], atol=1e-6))
+>>> ours = predict(mlp, params, np.array(x))[:, 0]
+>>> bool(np.allclose(ours, theirs.predict_proba(x)[:, 1], atol=1e-6))
 True
 """
 

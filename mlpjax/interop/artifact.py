@@ -29,7 +29,7 @@ def to_artifact(mlp: MLP, params: Params, preprocessing: Preprocessing | None = 
 
     Returns:
         The bytes of a function from x, shape (n, sizes[0]) or (n, columns), in the dtype of the parameters, to what `predict`
-        gives, shape (n, sizes[-1]), for any n.
+            gives, shape (n, sizes[-1]), for any n.
 
     Raises:
         ValueError: the parameters or the preprocessing do not fit the network.

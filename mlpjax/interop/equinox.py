@@ -22,7 +22,7 @@ def from_equinox(model: Any, loss: Loss | str | None = None) -> tuple[MLP, Param
 
     Returns:
         The network and its parameters, as arrays of the model's. `predict(mlp, params, x)` gives what `jax.vmap(model)(x)` gives;
-        with a loss of your own over a model that ends linear, the logits are what it gives.
+            with a loss of your own over a model that ends linear, the logits are what it gives.
 
     Raises:
         ValueError: a layer is neither linear nor an activation that is known here, or the loss predicts something else.

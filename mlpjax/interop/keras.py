@@ -23,7 +23,7 @@ def from_keras(model: Any, loss: Loss | str | None = None) -> tuple[MLP, Params]
 
     Returns:
         The network and copies of its parameters. `predict` gives what the model gives; with a loss of your own over a model that
-        ends linear, the logits are what it gives.
+            ends linear, the logits are what it gives.
 
     Raises:
         ValueError: a layer is neither dense nor an activation that is known here, the model has not been built, or the loss

@@ -22,7 +22,7 @@ def from_nnx(model: Any, loss: Loss | str | None = None) -> tuple[MLP, Params]:
 
     Returns:
         The network and its parameters, as arrays of the model's. `predict` gives what the model gives; with a loss of your own
-        over a model that ends linear, the logits are what it gives.
+            over a model that ends linear, the logits are what it gives.
 
     Raises:
         ValueError: a layer is neither linear nor an activation that is known here, or the loss predicts something else.

@@ -44,7 +44,7 @@ def to_onnx(mlp: MLP, params: Params) -> Any:
 
     Returns:
         An `onnx.ModelProto` with the input `x`, shape (n, sizes[0]), and the output `prediction`, shape (n, sizes[-1]), for any
-        n, in the dtype of the parameters. Save it with `onnx.save`.
+            n, in the dtype of the parameters. Save it with `onnx.save`.
 
     Raises:
         ValueError: ONNX has no operator for an activation or for the prediction of the loss, or the parameters do not fit.

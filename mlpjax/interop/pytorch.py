@@ -24,7 +24,7 @@ def from_torch(module: Any, loss: Loss | str | None = None) -> tuple[MLP, Params
 
     Returns:
         The network and copies of its parameters. `predict` gives what the module gives in `eval` mode; with a loss of your
-        own over a module that ends linear, the logits are what it gives.
+            own over a module that ends linear, the logits are what it gives.
 
     Raises:
         ValueError: a layer is neither linear nor an activation that is known here, or the loss predicts something else.

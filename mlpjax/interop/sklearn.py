@@ -23,7 +23,7 @@ def from_sklearn(model: Any) -> tuple[MLP, Params]:
 
     Returns:
         The network and its parameters, in JAX's default floating point type or that of the model. `predict` gives
-        `model.predict(x)` as a column for one number, and `predict_proba` for classes: for two of them, the second alone.
+            `model.predict(x)` as a column for one number, and `predict_proba` for classes: for two of them, the second alone.
 
     Raises:
         ValueError: the model is not fitted.

@@ -214,7 +214,12 @@ class DataOptions:
 
     Attributes:
         data: a bundled set, a file, or "-" for standard input.
-        target, task, numeric, categorical, drop, weights: as in `data.Choices`.
+        target: as in `data.Choices`.
+        task: as in `data.Choices`.
+        numeric: as in `data.Choices`.
+        categorical: as in `data.Choices`.
+        drop: as in `data.Choices`.
+        weights: as in `data.Choices`.
         delimiter: of CSV.
         test: the part held out for test.
         memory: above how many bytes a table is streamed.

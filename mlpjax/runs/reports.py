@@ -20,7 +20,8 @@ class Report(NamedTuple):
         metrics: by name. Of classes: accuracy, balanced_accuracy, f1 (the mean over the classes), log_loss and, of two
             classes, auc; of numbers: r2, rmse and mae, in the target's own unit, the mean over the targets if several.
         baselines: the same of other models: "constant", "linear".
-        truth, prediction: of each example: the places of classes, shape (n,), or numbers in their unit, shape (n, targets).
+        truth: of each example: the places of classes, shape (n,), or numbers in their unit, shape (n, targets).
+        prediction: likewise.
     """
 
     metrics: dict[str, float]

@@ -29,7 +29,8 @@ class Grid:
     """Which models there are to choose from, and how they are measured.
 
     Attributes:
-        l1, l2: the strengths of the penalties.
+        l1: the strengths of the L1 penalties.
+        l2: those of the L2 penalties.
         depths: the numbers of hidden layers.
         widths: the numbers of units in each.
         folds: in how many parts the training examples are cut.

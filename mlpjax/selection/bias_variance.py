@@ -51,7 +51,8 @@ class BiasVariance(NamedTuple):
     """A tidy record: one row for each model, sorted by penalties, depth and width.
 
     Attributes:
-        l1, l2: the strengths of the penalties.
+        l1: the strengths of the L1 penalties.
+        l2: those of the L2 penalties.
         depth: the number of hidden layers.
         width: the number of units in each; 0 where there is none.
         parts: of the error; not finite where a network has diverged.

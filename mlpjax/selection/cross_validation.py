@@ -3,8 +3,10 @@
 >>> import jax
 >>> import numpy as np
 >>> from mlpjax import MLP
+>>> from mlpjax.selection import cross_validate
 >>> x = np.linspace(-2, 2, 60)[:, None]
->>> found = cross_validate(MLP((1, 8, 1), "tanh"), x, x**2, key=jax.random.key(0), depths=(0, 1), folds=3, epochs=300)
+>>> options = {"depths": (0, 1), "folds": 3, "epochs": 300}
+>>> found = cross_validate(MLP((1, 8, 1), "tanh"), x, x**2, key=jax.random.key(0), **options)
 >>> found.depth.tolist(), found.best, found.chosen
 ([0, 1], 1, 1)
 """
@@ -29,12 +31,15 @@ class CrossValidation(NamedTuple):
     """A tidy record: one row for each model, sorted by penalties, depth and width.
 
     Attributes:
-        l1, l2: the strengths of the penalties.
+        l1: the strengths of the L1 penalties.
+        l2: those of the L2 penalties.
         depth: the number of hidden layers.
         width: the number of units in each; 0 where there is none.
-        loss, loss_error: the mean over the folds of the loss on what was held out, and its standard error; infinite and NaN
-            where a network has diverged, or Ctrl-C came before its last epoch.
-        score, score_error: the same of the accuracy or R²; NaN there.
+        loss: the mean over the folds of the loss on what was held out; infinite where a network has diverged, or Ctrl-C came
+            before its last epoch.
+        loss_error: its standard error; NaN there.
+        score: the mean over the folds of the accuracy or R² on what was held out; NaN there.
+        score_error: its standard error; NaN there.
         training_loss: the mean loss on the training examples themselves, without the penalty.
         epochs: how many the networks were trained for; fewer than were asked for only after Ctrl-C.
         diverged: how many networks have diverged.

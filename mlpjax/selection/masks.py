@@ -107,7 +107,7 @@ def masked_backprop(
 
     In a layer that the member lacks delta is 0, and what comes from behind it goes on before it as it is.
 
-    Args, returns: as `backprop`; `mask` says which member.
+    Arguments and result are those of `backprop`; `mask` says which member.
     """
     examples = batch(mlp, params, x, y, weights)
     trace = masked_forward(mlp, mask, params, examples.x)

@@ -15,7 +15,8 @@ class Models(NamedTuple):
     """One row for each model, sorted by penalties, depth and width; of depth 0 one, whatever the widths.
 
     Attributes:
-        l1, l2: the strengths of the penalties.
+        l1: the strengths of the L1 penalties.
+        l2: those of the L2 penalties.
         depth: the number of hidden layers.
         width: the number of units in each; 0 where there is none.
         networks: which networks are its own, counted over all the sweeps, shape (models, networks of each).

@@ -5,7 +5,8 @@
 >>> from mlpjax import MLP, selection
 >>> x = np.linspace(-1, 1, 40)[:, None]
 >>> mlp = MLP((1, 8, 1), "tanh")
->>> record = selection.sweep(mlp, x, x**2, key=jax.random.key(0), l2=(0, 0.1), depths=(0, 1, 2), epochs=50, seeds=2)
+>>> grid = {"l2": (0, 0.1), "depths": (0, 1, 2), "seeds": 2}
+>>> record = selection.sweep(mlp, x, x**2, key=jax.random.key(0), epochs=50, **grid)
 >>> record.loss.shape, record.depth.tolist()
 ((12,), [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2])
 """
@@ -41,7 +42,8 @@ class Sweep(NamedTuple):
     Every field but `mlp` and `params` is a column, so that `{name: column for …}` makes a data frame.
 
     Attributes:
-        l1, l2: the strengths of the penalties.
+        l1: the strengths of the L1 penalties.
+        l2: those of the L2 penalties.
         depth: the number of hidden layers.
         width: the number of units in each.
         replicate: which rows of the split it trains on.
@@ -49,7 +51,8 @@ class Sweep(NamedTuple):
         epochs: how many it was trained for; fewer than were asked for only after Ctrl-C.
         loss: on its own training rows after training, without the penalty; not finite for a network that has diverged.
         score: accuracy or R² on the same.
-        held_out_loss, held_out_score: on the rows held out from it; `None` if there are none.
+        held_out_loss: the loss on the rows held out from it; `None` if there are none.
+        held_out_score: the accuracy or R² on them, likewise.
         losses: the mean loss with the penalty in each epoch, while the parameters move, shape (networks, epochs).
         mlp: the largest network, which holds all the others.
         params: of all the networks, embedded in the largest; `member` takes one out.

@@ -62,12 +62,20 @@ class MLPClassifier(ClassifierMixin, Multilayer):
 
     Attributes:
         classes_: the labels, or the numbers of the columns.
-        coefs_, intercepts_: the weights and biases of each layer, in the dtype of the examples; float64 after L-BFGS.
-        loss_, best_loss_, loss_curve_: the loss with the penalty: the last, the least, and after each epoch.
-        validation_scores_, best_validation_score_: with early stopping, else `None`; `best_loss_` is `None` with it.
-        n_iter_, t_: how many epochs the last `fit` ran, and how many examples were seen in all.
-        n_layers_, n_outputs_, out_activation_: of the network; layers counted with the input.
-        n_features_in_, feature_names_in_: of the examples.
+        coefs_: the weights of each layer, in the dtype of the examples; float64 after L-BFGS.
+        intercepts_: its biases, likewise.
+        loss_: the last loss, with the penalty.
+        best_loss_: the least loss, with the penalty; `None` with early stopping.
+        loss_curve_: the loss after each epoch, with the penalty.
+        validation_scores_: the accuracy on the validation examples after each epoch, with early stopping, else `None`.
+        best_validation_score_: the greatest of them, else `None`.
+        n_iter_: how many epochs the last `fit` ran.
+        t_: how many examples were seen in all.
+        n_layers_: the number of layers, counted with the input.
+        n_outputs_: the number of outputs.
+        out_activation_: the name of what turns logits into predictions.
+        n_features_in_: the number of columns of the examples.
+        feature_names_in_: their names, where they have any.
 
     Pickle and joblib keep the estimator, if its parameters are names and numbers; records are functions, which they refuse.
 
@@ -75,7 +83,8 @@ class MLPClassifier(ClassifierMixin, Multilayer):
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> x, y = load_iris(return_X_y=True)
-    >>> network = MLPClassifier((16,), "silu", batch_size=30, learning_rate_init=0.02, tol=0.01, random_state=0)
+    >>> network = MLPClassifier(
+    ...     (16,), "silu", batch_size=30, learning_rate_init=0.02, tol=0.01, random_state=0)
     >>> model = make_pipeline(StandardScaler(), network).fit(x, y)
     >>> model.predict(x[::50]).tolist(), bool(model.score(x, y) > 0.95)
     ([0, 1, 2], True)
@@ -132,15 +141,12 @@ class MLPClassifier(ClassifierMixin, Multilayer):
         return outputs.top_accuracy if self._label_binarizer.y_type_ == "multiclass" else outputs.accuracy
 
     def fit(self, X, y, sample_weight=None):
-        """Train.
+        """Train, and return the estimator itself.
 
         Args:
             X: the examples, shape (n, d), an array, a frame or a sparse matrix.
             y: their classes, shape (n,), or one column of 0 and 1 for each label.
             sample_weight: one weight for each example, shape (n,).
-
-        Returns:
-            The estimator itself.
 
         Raises:
             ValueError: a parameter or the data cannot be used, or training overflowed.
@@ -149,14 +155,11 @@ class MLPClassifier(ClassifierMixin, Multilayer):
 
     @available_if(incremental)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Train for one epoch more.
+        """Train for one epoch more, and return the estimator itself.
 
         Args:
             X, y, sample_weight: as in `fit`.
             classes: all the classes there will be; the first call needs them.
-
-        Returns:
-            The estimator itself.
 
         Raises:
             ValueError: as `fit`; classes are missing or differ from those of the first call.

@@ -38,7 +38,9 @@ class Examples(NamedTuple):
     """Arrays on the device.
 
     Attributes:
-        x, y, weights: the examples, with a weight of 0 for a row that only fills up; x dense or thin.
+        x: the examples, dense or thin.
+        y: their targets.
+        weights: their weights, 0 for a row that only fills up.
         n: how many count.
         shares: the part of them in each mini-batch; of training data.
     """
@@ -54,7 +56,8 @@ class Progress(NamedTuple):
     """What goes from epoch to epoch.
 
     Attributes:
-        params, opt_state: where training is.
+        params: the parameters where training is.
+        opt_state: the optimiser's memory there.
         learning_rate: of the next epoch.
         seen: how many examples have been seen.
         waited: epochs since the merit, a validation score or minus the loss, last rose by `tol`.

@@ -31,7 +31,8 @@ class MLPRegressor(RegressorMixin, Multilayer):
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn.preprocessing import scale
     >>> x, y = load_diabetes(return_X_y=True)
-    >>> median = MLPRegressor("absolute_error", (16,), learning_rate_init=0.01, max_iter=50, tol=0.01, random_state=0)
+    >>> options = {"learning_rate_init": 0.01, "max_iter": 50, "tol": 0.01, "random_state": 0}
+    >>> median = MLPRegressor("absolute_error", (16,), **options)
     >>> median.fit(scale(x), scale(y)).predict(scale(x)[:2]).shape
     (2,)
     """
@@ -64,15 +65,12 @@ class MLPRegressor(RegressorMixin, Multilayer):
         return outputs.r2
 
     def fit(self, X, y, sample_weight=None):
-        """Train.
+        """Train, and return the estimator itself.
 
         Args:
             X: the examples, shape (n, d), an array, a frame or a sparse matrix.
             y: their targets, shape (n,) or (n, outputs).
             sample_weight: one weight for each example, shape (n,).
-
-        Returns:
-            The estimator itself.
 
         Raises:
             ValueError: a parameter or the data cannot be used, or training overflowed.

@@ -17,7 +17,15 @@ class Rates(NamedTuple):
     """The numbers of training: all traced, none of them compiled for.
 
     Attributes:
-        learning_rate, power_t, alpha, l1, tol, momentum, beta_1, beta_2, epsilon: as the estimators' parameters.
+        learning_rate: as the estimators' parameter.
+        power_t: as the estimators' parameter.
+        alpha: as the estimators' parameter.
+        l1: as the estimators' parameter.
+        tol: as the estimators' parameter.
+        momentum: as the estimators' parameter.
+        beta_1: as the estimators' parameter.
+        beta_2: as the estimators' parameter.
+        epsilon: as the estimators' parameter.
         patience: `n_iter_no_change`, infinity for never.
     """
 
