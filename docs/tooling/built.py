@@ -1,4 +1,4 @@
-"""What holds for all built pages: a link leads to a file and to a place in it, a picture has words, no TeX is left."""
+"""What holds for all built pages: a link leads to a file and a place in it, a picture has words, no TeX or reference is left."""
 
 import logging
 import os
@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 OPAQUE = {"code", "pre", "script", "style", "math", "svg"}
 TEX = re.compile(r"\$[^$\n]+\$|\\[a-zA-Z]+[{_^]|\\[(\[]")
+REFERENCE = re.compile(r"\]\[[\w.]+\]")
 WORDLESS = (None, "", "No description has been provided for this image")
 """The last is what a notebook says of a picture of which nothing is said."""
 
@@ -21,7 +22,7 @@ class Page(HTMLParser):
     Attributes:
         places: where a link can lead to, the values of `id` and `name`.
         links: the values of `href` and `src`.
-        tex: what the text, without its code, has of TeX.
+        raw: what the text, without its code, has of TeX and of references that were not resolved.
         silent: the sources of the pictures that have no words for those who do not see them.
     """
 
@@ -30,7 +31,7 @@ class Page(HTMLParser):
         self.places: set[str] = set()
         self.links: set[str] = set()
         self.silent: list[str] = []
-        self.tex: list[str] = []
+        self.raw: list[str] = []
         self._opaque = 0
         self.feed(text)
 
@@ -50,9 +51,10 @@ class Page(HTMLParser):
         self._opaque -= tag in OPAQUE
 
     def handle_data(self, data):
-        """Look for TeX in text."""
+        """Look for what should have become something else."""
         if not self._opaque:
-            self.tex += TEX.findall(data)
+            self.raw += [f"{tex} is left of a formula" for tex in TEX.findall(data)]
+            self.raw += [f"{end} is left of a reference" for end in REFERENCE.findall(data)]
 
 
 def on_post_build(config):
@@ -60,8 +62,8 @@ def on_post_build(config):
     site, root = Path(config.site_dir), urlsplit(config.site_url or "/").path
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
-        for found in page.tex:
-            log.warning("%s: %s is left of a formula", path.relative_to(site), found)
+        for found in page.raw:
+            log.warning("%s: %s", path.relative_to(site), found)
         for source in page.silent:
             log.warning("%s: the picture %s has no words for those who do not see it", path.relative_to(site), source)
         for link in sorted(page.links):

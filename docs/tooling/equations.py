@@ -8,7 +8,7 @@ from sources import NAME, Source, defined, equations, state_of, tests_of
 
 log = logging.getLogger("mkdocs.hooks.equations")
 SECTION = re.compile(r"^### (?P<id>[A-Z][A-Z0-9]*(?:-\w+)?) · (?P<title>[^\n]+)$(?P<body>.*?)(?=^#{1,3} |\Z)", re.M | re.S)
-CODE = re.compile(r"^Code: (?P<code>.+?)(?:\s*Source: (?P<source>.+?))?\n(?=\n|\Z)", re.M | re.S)
+CODE = re.compile(r"^Code: (?P<code>.+?)(?:\s*Source:\s+(?P<source>.+?))?\n(?=\n|\Z)", re.M | re.S)
 DOTTED = re.compile(r"`(mlpjax(?:\.\w+)+)`")
 OPAQUE = re.compile(r"(<(a|code|pre|math|h[1-6]|script|style|svg|summary)\b.*?</\2>|<[^>]+>)", re.S)
 

@@ -69,6 +69,8 @@ def embedded(figure: Figure, alt: str, caption: str = ""):
     return HTML(markup(_svg(figure), alt, caption))
 
 
+WIDE = 700
+"""Pixels: a figure that is wider scrolls on a narrow screen, where its letters would be too small to read."""
 PLACES = re.compile(r' (?:d|x|y)="[^"]*"')
 LONG = re.compile(r"-?\d+\.\d{3,}")
 
@@ -100,8 +102,9 @@ def markup(svg: str, alt: str, caption: str = "") -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {box[0]} role="img" '
         f'aria-label="{html.escape(alt)}" style="max-width: {width:.0f}px">'
     )
+    kind = "drawn wide" if width > WIDE else "drawn"
     below = f"<figcaption>{caption}</figcaption>" if caption else ""
-    return f'<figure class="drawn">{re.sub(r"<svg[^>]*>", lambda _: opening, svg, count=1)}{below}</figure>'
+    return f'<figure class="{kind}">{re.sub(r"<svg[^>]*>", lambda _: opening, svg, count=1)}{below}</figure>'
 
 
 _drawn = 0

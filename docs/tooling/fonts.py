@@ -11,7 +11,7 @@ from matplotlib import get_data_path
 MODULES = Path(__file__).parent / "node_modules"
 DEJAVU = Path(get_data_path(), "fonts/ttf")
 FORMULA = re.compile(r"<math.*?</math>", re.S)
-FIGURE = re.compile(r'<figure class="drawn">.*?</figure>', re.S)
+FIGURE = re.compile(r'<figure class="drawn[^"]*">.*?</figure>', re.S)
 FACES = {
     "stix-two-math": (MODULES / "@fontsource/stix-two-math/files/stix-two-math-latin-400-normal.woff", FORMULA),
     "dejavu-sans": (DEJAVU / "DejaVuSans.ttf", FIGURE),

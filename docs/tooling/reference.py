@@ -5,19 +5,20 @@ import logging
 import re
 from pathlib import Path
 
+import commands
 from mkdocs.structure.files import File
-from sources import ROOT, definitions, file_of
+from sources import ROOT, defined, definitions, file_of, imports
 
 log = logging.getLogger("mkdocs.hooks.reference")
 PACKAGE = ROOT / "mlpjax"
 TITLES = {
-    "types": "Types", "neuron": "One neuron", "activations": "Activations", "losses": "Losses", "metrics": "Metrics",
-    "penalties": "Penalties", "initializers": "Initialisers", "optimizers": "Optimisers", "network": "The network",
-    "gradients": "Gradients", "propagation": "Variances on their way", "diagnosis": "Diagnosis", "training": "Training",
-    "layerwise": "Layer by layer", "fitting": "Fitting", "callbacks": "Callbacks", "data": "Data", "storage": "Save and load",
+    "types": "Types", "names": "Names", "neuron": "One neuron", "activations": "Activations", "losses": "Losses",
+    "metrics": "Metrics", "penalties": "Penalties", "initializers": "Initialisers", "optimizers": "Optimisers",
+    "checks": "Checks", "network": "The network", "gradients": "Gradients", "propagation": "Variances on their way",
+    "diagnosis": "Diagnosis", "line_search": "Line search", "training": "Training", "layerwise": "Layer by layer",
+    "fitting": "Fitting", "callbacks": "Callbacks", "data": "Data", "files": "Files", "storage": "Save and load",
     "interop": "Other libraries", "selection": "Selection", "experiments": "Experiments", "plots": "Pictures",
-    "sklearn": "scikit-learn", "runs": "Runs", "cli": "Command line", "checks": "Checks", "files": "Files",
-    "line_search": "Line search", "names": "Names",
+    "sklearn": "scikit-learn", "runs": "Runs", "cli": "Command line",
 }  # fmt: skip
 
 
@@ -40,18 +41,47 @@ BLOCK = """## {short} {{#module-{module}}}
       show_root_heading: false
       show_root_toc_entry: false
       heading_level: 3
+      show_signature_annotations: {annotated}
 """
-FIRST = "Every public name, by the rungs of the ladder: each imports only from those above it here."
+FIRST = """Every public name, by the rungs of the ladder: each imports only from those above it here. The options of
+`mlpjax train` and of the other commands are under [Command line](cli.md).
+
+## At the top level
+
+What `from mlpjax import …` offers: {names}.
+
+## By rungs
+
+| page | what is in it |
+|---|---|
+"""
+
+
+def _top_level() -> str:
+    """The names that the package passes on, each with a link to where it is documented: types, functions, modules."""
+    links = {}
+    for name, dotted in imports(file_of("mlpjax")).items():
+        if name in TITLES:
+            links[2, name] = f"[`{name}`]({name}.md)"
+        elif not name.startswith("_"):
+            found = defined(dotted)
+            module = found.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            links[int(name[0].islower()), name] = f"[`{name}`][{module}.{found.name}]"
+    return ", ".join(links[kind] for kind in sorted(links))
 
 
 def pages() -> dict[str, str]:
     """The text of every page of the reference, by its path."""
     texts = {}
     for rung, title in TITLES.items():
-        blocks = [BLOCK.format(short=module.removeprefix("mlpjax."), module=module) for module in _modules(rung)]
+        blocks = [
+            BLOCK.format(short=module.removeprefix("mlpjax."), module=module, annotated=rung != "cli")
+            for module in _modules(rung)
+        ]
+        blocks[1:1] = [commands.markdown()] * (rung == "cli")
         texts[f"reference/{rung}.md"] = f"# {title}\n\n" + "\n".join(blocks)
     rows = [f"| [{title}]({rung}.md) | {_summary(f'mlpjax.{rung}')} |" for rung, title in TITLES.items()]
-    texts["reference/index.md"] = "\n".join(["# Reference", "", FIRST, "", "| | |", "|---|---|", *rows, ""])
+    texts["reference/index.md"] = "# Reference\n\n" + FIRST.format(names=_top_level()) + "\n".join([*rows, ""])
     return texts
 
 

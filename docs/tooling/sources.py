@@ -84,11 +84,11 @@ def defined(dotted: str) -> Source | None:
     if not path.is_file():
         return defined(module) if "." in module else None
     found = definitions(path).get(name)
-    exported = _imports(path).get(name)
+    exported = imports(path).get(name)
     return found or (defined(exported) if exported else None)
 
 
-def _imports(path: Path) -> dict[str, str]:
+def imports(path: Path) -> dict[str, str]:
     """What a module passes on from others, by name."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     imports = [node for node in body if isinstance(node, ast.ImportFrom) and node.module]

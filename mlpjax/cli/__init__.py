@@ -8,7 +8,7 @@
 - `mlpjax inspect RUN` tells what is in a model file.
 - `mlpjax check houses.csv --target price` compares every gradient method with `jax.grad` on your rows.
 
-Each lists its options with `--help`. What follows are the functions behind them, for those who change the command line.
+Each lists its options with `--help`.
 """
 
 from typing import Annotated

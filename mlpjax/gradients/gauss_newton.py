@@ -28,9 +28,9 @@ def ggnvp(
 ) -> Params:
     """The generalised Gauss-Newton matrix times a vector, `sum_i share_i J_i^T H_i J_i v` plus the penalty's (GGN-product).
 
-    H_i is the loss's curvature at the logits of example i. What the Hessian has besides, the curvature of the activations, is
-    left out: so the matrix has no negative eigenvalue wherever the loss is convex in the logits, and conjugate gradients
-    can solve with it. For the losses with `likelihood`, but for those of an activated output, it is the Fisher matrix.
+    H_i is the loss's curvature at the logits of example i. What the Hessian has besides, the curvature of the network, of its
+    activations and of the products of its weights, is left out: so the matrix has no negative eigenvalue wherever the loss is
+    convex in the logits, and conjugate gradients can solve with it. For the losses with `likelihood`, but for those of an activated output, it is the Fisher matrix.
 
     Args:
         mlp, params, x, y, weights, penalty: as in `loss`.
@@ -111,7 +111,7 @@ def empirical_fisher_vector_product(
     >>> empirical_fisher_vector_product(MLP((1, 1)), params, jnp.ones((1, 1)), jnp.zeros((1, 1)), v)[0].W.item()
     32.0
 
-    Kunstner, Hennig and Balles, Limitations of the empirical Fisher approximation for natural gradient descent, NeurIPS 2019.
+    Kunstner, Balles and Hennig, Limitations of the empirical Fisher approximation for natural gradient descent, NeurIPS 2019.
     """
     examples = batch(mlp, params, x, y, weights)
 

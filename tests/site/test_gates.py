@@ -180,6 +180,12 @@ BROKEN = {
     ),
     "a link of a notebook to a page that is not there": ("guides/guide.py", "book/chapter.md", "book/nowhere.md", "nowhere.md"),
     "a link of a notebook to a place that is not there": ("guides/guide.py", "#FD", "#BP7", "a place that is not on the page"),
+    "a reference of a notebook that is left as it was written": (
+        "guides/guide.py",
+        "# With $x^2$",
+        "# &#91;`it`][mlpjax.names], with $x^2$",
+        "is left of a reference",
+    ),
     "a link to a place in a notebook that is not there": (
         "index.md",
         "A [name]",
