@@ -30,7 +30,8 @@ def ggnvp(
 
     H_i is the loss's curvature at the logits of example i. What the Hessian has besides, the curvature of the network, of its
     activations and of the products of its weights, is left out: so the matrix has no negative eigenvalue wherever the loss is
-    convex in the logits, and conjugate gradients can solve with it. For the losses with `likelihood`, but for those of an activated output, it is the Fisher matrix.
+    convex in the logits, and conjugate gradients can solve with it. For the losses with `likelihood`, but for those of an
+    activated output, it is the Fisher matrix.
 
     Args:
         mlp, params, x, y, weights, penalty: as in `loss`.

@@ -1,8 +1,8 @@
 """The Hessian of the loss times a vector, by the R-operator, and the whole Hessian of a small network.
 
 Write R for the derivative along v, `R{p} = d/dr p(params + r v)` at r = 0. Applied to the equations of the forward pass it
-gives FM1 and FM2; applied to those of the backward pass, BP1 to BP4, it gives the Hessian times v, for about the price of two more
-gradients and never forming the Hessian:
+gives FM1 and FM2; applied to those of the backward pass, BP1 to BP4, it gives the Hessian times v, for about the price of two
+more gradients and never forming the Hessian:
 
 - HVP-forward: `R{z[l]}` and `R{a[l]}` by FM1 and FM2
 - HVP-backward: `R{delta[-1]} = share H R{z[-1]}`, `R{delta[l - 1]} = (R{delta[l]} W[l]^T + delta[l] V[l]^T) * f'(z[l - 1]) +
