@@ -4,7 +4,7 @@ import logging
 import re
 
 import evidence
-from sources import NAME, Source, defined, equations, state_of, tests_of
+from sources import NAME, Source, Watched, defined, equations, tests_of
 
 log = logging.getLogger("mkdocs.hooks.equations")
 SECTION = re.compile(r"^### (?P<id>[A-Z][A-Z0-9]*(?:-\w+)?) · (?P<title>[^\n]+)$(?P<body>.*?)(?=^#{1,3} |\Z)", re.M | re.S)
@@ -14,15 +14,13 @@ OPAQUE = re.compile(r"(<(a|code|pre|math|h[1-6]|script|style|svg|summary)\b.*?</
 
 _found: dict[str, evidence.Evidence] = {}
 _pages: dict[str, str] = {}
-_known: list[tuple] = []
+_proven = Watched("mlpjax", "tests")
 
 
 def on_pre_build(config):
     """Where each equation stands; and run their tests, once for one state of the code and of the tests."""
     _pages.update({equation.id: equation.page for equation in equations()})
-    state = state_of("mlpjax", "tests")
-    if _known != [state]:
-        _known[:] = [state]
+    if _proven.changed():
         _found.clear()
         try:
             _found.update(evidence.gather())

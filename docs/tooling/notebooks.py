@@ -14,7 +14,7 @@ from mkdocs.utils import get_relative_url
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import BashLexer
-from sources import state_of
+from sources import Watched
 
 log = logging.getLogger("mkdocs.hooks.notebooks")
 SCRIPTS = (
@@ -37,14 +37,12 @@ STOP = re.compile(r'(<div class="jp-(?:Cell-inputWrapper|[^"]*jp-OutputArea-outp
 COMMAND = re.compile(r"^(# )?!", re.M)
 
 _styles: dict[str, str] = {}
-_known: list[tuple] = []
+_library = Watched("mlpjax", "docs/tooling")
 
 
 def on_pre_build(config):
     """What `make serve` keeps of the notebooks' runs holds for one state of the library."""
-    state = state_of("mlpjax", "docs/tooling")
-    if _known != [state]:
-        _known[:] = [state]
+    if _library.changed():
         shutil.rmtree(config.plugins["mkdocs-jupyter"].config["cache_dir"], ignore_errors=True)
 
 

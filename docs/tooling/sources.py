@@ -122,6 +122,18 @@ def _tests(state: tuple) -> dict[str, list[Source]]:
     return found
 
 
+class Watched:
+    """Folders of Python that are looked at again before each build."""
+
+    def __init__(self, *folders: str):
+        self.folders, self.state = folders, None
+
+    def changed(self) -> bool:
+        """Whether a file has changed since the last call; at the first, yes."""
+        before, self.state = self.state, state_of(*self.folders)
+        return before != self.state
+
+
 class Equation(NamedTuple):
     """An equation of the book: its id, its title, its page."""
 
