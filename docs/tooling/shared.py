@@ -23,15 +23,16 @@ _cards: dict[str, tuple[str, str]] = {}
 
 
 def on_page_content(content, page, config, files):
-    """The description of a page is how its text begins."""
+    """The description of a page is how its text begins; the pages of the reference share the picture of its first."""
     texts = (" ".join(html.unescape(TAG.sub("", found)).split()) for found in PARAGRAPH.findall(content))
     first = config.site_description if page.is_homepage else next(filter(None, texts), config.site_description)
     page.meta.setdefault("description", html.escape(_beginning(first)))
     if config.site_url:
         path = "home" if page.is_homepage else page.url.strip("/").replace("/", "-")
-        card = f"assets/cards/{'reference' if path.startswith('reference') else path}.png"
-        page.meta["card"] = urljoin(config.site_url, card)
-        _cards.setdefault(card, (str(page.title), _beginning(first)))
+        shown = path.partition("-")[0] if path.startswith("reference-") else path
+        page.meta["card"] = urljoin(config.site_url, f"assets/cards/{shown}.png")
+        if shown == path:
+            _cards[f"assets/cards/{path}.png"] = str(page.title), _beginning(first)
 
 
 def _beginning(text: str, length: int = 200) -> str:

@@ -83,16 +83,17 @@ def defined(dotted: str) -> Source | None:
     path = file_of(module)
     if not path.is_file():
         return defined(module) if "." in module else None
-    found = definitions(path).get(name)
+    if found := definitions(path).get(name):
+        return found
     exported = imports(path).get(name)
-    return found or (defined(exported) if exported else None)
+    return defined(exported) if exported else None
 
 
 def imports(path: Path) -> dict[str, str]:
     """What a module passes on from others, by name."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    imports = [node for node in body if isinstance(node, ast.ImportFrom) and node.module]
-    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+    found = [node for node in body if isinstance(node, ast.ImportFrom) and node.module]
+    return {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in found for alias in node.names}
 
 
 def state_of(*folders: str) -> tuple:

@@ -1,8 +1,6 @@
 """What must fail the look at the built site in a browser does: each fault is tried on a page of its own."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,14 +8,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOOLING = ROOT / "docs/tooling"
-PLACES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NO_CHROMIUM = 2
+"""What the browser's script leaves with, after it has said so."""
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not (TOOLING / "node_modules").is_dir() or not any(map(shutil.which, [*PLACES, os.environ.get("CHROME", "chromium")])),
-        reason="needs Node's packages and a Chromium: make docs-test, apt-get install chromium",
-    ),
+    pytest.mark.skipif(not (TOOLING / "node_modules").is_dir(), reason="needs Node's packages: make docs-test"),
 ]
 
 PAGE = """<!doctype html>
@@ -63,6 +59,8 @@ def said(tmp_path_factory) -> str:
         (site / name).mkdir()
         (site / name / "index.html").write_text(PAGE.format(fault=fault), encoding="utf-8")
     done = subprocess.run(["node", TOOLING / "browser.mjs", site], capture_output=True, text=True)
+    if done.returncode == NO_CHROMIUM:
+        pytest.skip(done.stderr)
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout
 
