@@ -30,13 +30,14 @@ docs: $(VENV)/.docs docs/tooling/node_modules
 docs-test: $(VENV)/.docs docs/tooling/node_modules
 	$(BIN)/python -m pytest --numprocesses auto tests/site $(ARGS)
 
-docs-check: docs/tooling/node_modules
-	@test -d site || { echo "there is no site/ to look at: run make docs first"; exit 1; }
+docs-check: site/index.html docs/tooling/node_modules
 	node docs/tooling/browser.mjs site $(ARGS)
 	node docs/tooling/interactions.mjs site
 
-docs-scores: docs/tooling/node_modules
-	@test -d site || { echo "there is no site/ to look at: run make docs first"; exit 1; }
+site/index.html:
+	@echo "there is no site/ to look at: run make docs first"; exit 1
+
+docs-scores: site/index.html docs/tooling/node_modules
 	node docs/tooling/lighthouse.mjs site $(ARGS)
 
 serve: $(VENV)/.docs docs/tooling/node_modules
